@@ -1,0 +1,2 @@
+//! bulla-benches
+fn main() {}
