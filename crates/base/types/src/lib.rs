@@ -1,1 +1,16 @@
-//! bulla-types
+//! The words everybody speaks: paths, names, ids, times, durations, operations and capabilities.
+//!
+//! Text becomes one of these once, at the edge, and is trusted afterwards. Not here: I/O, the clock, randomness,
+//! HTTP shapes (`bulla-wire`), memory that is erased (`bulla-secret`).
+
+mod duration;
+mod name;
+mod operation;
+mod path;
+mod time;
+
+pub use duration::{DurationError, Seconds, go_duration_text, parse_duration};
+pub use name::{Accessor, NameError, NamespaceId, PolicyName, ScopeId};
+pub use operation::{Capabilities, Capability, Operation};
+pub use path::{MountPath, PathError, RequestPath, clean_path};
+pub use time::Time;
