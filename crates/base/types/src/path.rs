@@ -43,11 +43,11 @@ impl RequestPath {
         for segment in body.split('/') {
             match segment {
                 "." | ".." => return Err(PathError::Relative),
-                "" if !body.is_empty() => return Err(PathError::EmptySegment),
+                "" if !path.is_empty() => return Err(PathError::EmptySegment),
                 _ => {}
             }
         }
-        Ok(Self(if path == "/" { String::new() } else { path.to_owned() }))
+        Ok(Self(path.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
