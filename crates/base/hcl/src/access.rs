@@ -23,9 +23,9 @@ pub fn check_keys(object: &Object, valid: &[&str], prefix: &str) -> Result<(), U
 }
 
 impl Object {
-    /// The last item with that name whose value is not null.
+    /// The last item with that name whose value is not null; a block counts too, so that it is not overlooked.
     pub fn item(&self, name: &str) -> Option<&Item> {
-        self.items.iter().rev().find(|i| i.name() == name && i.keys.len() == 1 && i.value.kind != Kind::Null)
+        self.items.iter().rev().find(|i| i.name() == name && i.value.kind != Kind::Null)
     }
 
     pub fn value(&self, name: &str) -> Option<&Value> {
@@ -83,7 +83,9 @@ impl Object {
         let mut found = self.blocks(name, 0)?.into_iter();
         match (found.next(), found.next()) {
             (first, None) => Ok(first.map(|b| b.body)),
-            (_, Some(second)) => Err(AccessError { key: name.to_owned(), pos: second.pos, expected: "a single object" }),
+            (_, Some(second)) => {
+                Err(AccessError { key: name.to_owned(), pos: second.pos, expected: "a single object" })
+            }
         }
     }
 

@@ -60,7 +60,8 @@ fn layout_line(raw: &str, state: &mut State) -> Line {
         Some(at) => format!("{} = {}", text[..at].trim_end(), text[at + 1..].trim_start()),
         None => text.to_owned(),
     };
-    let split = scan.assign.map(|at| raw.trim()[..at].trim_end().len()).filter(|_| scan.flat && state.heredoc.is_none());
+    let split =
+        scan.assign.map(|at| raw.trim()[..at].trim_end().len()).filter(|_| scan.flat && state.heredoc.is_none());
     Line { depth, text, split, verbatim: false }
 }
 

@@ -77,10 +77,7 @@ impl Parser<'_> {
             After::Nothing(pos) => {
                 let names: Vec<String> =
                     keys.iter().map(|k| if k.quoted { format!("{:?}", k.text) } else { k.text.clone() }).collect();
-                let problem = format!(
-                    "key '{}' expected start of object ('{{') or assignment ('=')",
-                    names.join(" ")
-                );
+                let problem = format!("key '{}' expected start of object ('{{') or assignment ('=')", names.join(" "));
                 return Err(ParseError::at(pos, problem));
             }
         };
@@ -124,8 +121,9 @@ impl Parser<'_> {
                 let name = keys.first().map_or("", |k| &k.text);
                 Err(ParseError::at(pos, format!("key '{name}' expected a value got: EOF")))
             }
-            token => literal(token, pos)
-                .map_err(|token| ParseError::at(pos, format!("Unknown token: {pos} {} {}", token.word(), text(&token)))),
+            token => literal(token, pos).map_err(|token| {
+                ParseError::at(pos, format!("Unknown token: {pos} {} {}", token.word(), text(&token)))
+            }),
         }
     }
 
@@ -216,7 +214,9 @@ impl Seen {
         let taken = self.attributes.contains(name) || (is_attribute && self.blocks.contains(name));
         if taken {
             let pos = item.pos();
-            return Err(format!("The argument {name:?} at {pos} was already set. Each argument can only be defined once"));
+            return Err(format!(
+                "The argument {name:?} at {pos} was already set. Each argument can only be defined once"
+            ));
         }
         let names = if is_attribute { &mut self.attributes } else { &mut self.blocks };
         names.insert(name.to_owned());
