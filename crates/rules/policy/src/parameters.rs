@@ -78,7 +78,7 @@ fn same_name(rule: &str, name: &str) -> bool {
 }
 
 /// An allowed value is matched strictly: same type, same spelling, with a star at either end of a text.
-fn permits(rule: &Value, value: &Value) -> bool {
+pub(crate) fn permits(rule: &Value, value: &Value) -> bool {
     match (rule, value) {
         (Value::String(rule), Value::String(value)) => globbed(rule, value),
         _ => rule == value,
@@ -87,7 +87,7 @@ fn permits(rule: &Value, value: &Value) -> bool {
 
 /// A denied value is matched generously, since engines take one thing in many spellings: case and outer space do not
 /// count, a list is looked through, a text is also taken as joined by commas, and a number may come as a text.
-fn hits(rule: &Value, value: &Value) -> bool {
+pub(crate) fn hits(rule: &Value, value: &Value) -> bool {
     if permits(rule, value) {
         return true;
     }
