@@ -78,7 +78,9 @@ impl Routed {
             Matched::Engine(engine, Some(at)) => {
                 engine.routes().get(*at).map_or((&[], &[]), |r| (r.clear_request, r.clear_response))
             }
-            Matched::System(table, Some(at)) => table.get(*at).map_or((&[], &[]), |r| (r.clear_request, r.clear_response)),
+            Matched::System(table, Some(at)) => {
+                table.get(*at).map_or((&[], &[]), |r| (r.clear_request, r.clear_response))
+            }
             _ => (&[], &[]),
         }
     }
@@ -117,7 +119,9 @@ impl Routed {
             Matched::Engine(engine, Some(at)) => {
                 engine.routes().get(*at).map_or_else(Default::default, |route| strays(route, input))
             }
-            Matched::System(table, Some(at)) => table.get(*at).map_or_else(Default::default, |route| strays(route, input)),
+            Matched::System(table, Some(at)) => {
+                table.get(*at).map_or_else(Default::default, |route| strays(route, input))
+            }
             _ => Default::default(),
         };
         if !unknown.is_empty() {
@@ -140,9 +144,13 @@ impl Routed {
         }
         let wanted = |name: &str| passed.iter().any(|p| p.eq_ignore_ascii_case(name));
         let own = request.token.as_ref().map(|t| t.dangerous_expose().to_owned());
-        let holds_own = |value: &str| own.as_ref().is_some_and(|token| !token.is_empty() && value.contains(token.as_str()));
+        let holds_own =
+            |value: &str| own.as_ref().is_some_and(|token| !token.is_empty() && value.contains(token.as_str()));
         let headers = request.headers.iter();
-        headers.filter(|(n, v)| wanted(n) && !n.eq_ignore_ascii_case("x-vault-token") && !holds_own(v)).cloned().collect()
+        headers
+            .filter(|(n, v)| wanted(n) && !n.eq_ignore_ascii_case("x-vault-token") && !holds_own(v))
+            .cloned()
+            .collect()
     }
 
     pub fn help(&self) -> Answer {
