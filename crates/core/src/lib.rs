@@ -11,4 +11,4 @@ mod answer;
 mod request;
 
 pub use answer::{Answer, ErrorKind, Outcome, Refusal};
-pub use request::{Request, WrapRequest};
+pub use request::{Request, RequestHeaders, WrapRequest};
