@@ -85,7 +85,9 @@ impl Drop for Busy<'_> {
 impl Peer {
     async fn answer(&self, parts: Parts, incoming: Incoming) -> HttpAnswer {
         let headers = &self.shared.headers;
-        let head = match decode::head(&parts, &self.shared.settings) {
+        let decoded = check_size(&parts, self.shared.settings.limits.header_size)
+            .and_then(|()| decode::head(&parts, &self.shared.settings));
+        let head = match decoded {
             Ok(head) => head,
             Err(early) => {
                 pass_over(incoming, &parts).await;
@@ -142,6 +144,16 @@ impl Peer {
             connection: self.state.id,
         })
     }
+}
+
+/// hyper bounds its buffer, which is never smaller than 8 KiB and may take in a little more than the limit at a time;
+/// this is the limit itself.
+fn check_size(parts: &Parts, limit: usize) -> Result<(), Early> {
+    let target = parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
+    // Colon, blank and line end of each header; blanks, version and line ends of the rest.
+    let headers: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let size = parts.method.as_str().len() + target + headers + 14;
+    if size > limit { Err(Early::silent(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)) } else { Ok(()) }
 }
 
 fn unavailable(text: &str) -> Early {
