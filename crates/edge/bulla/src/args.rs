@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 const VERSION: &str = concat!("Vault v", env!("CARGO_PKG_VERSION"), " (Bulla)");
 
-pub fn run(args: Vec<String>) -> ExitCode {
+pub fn run(args: &[String]) -> ExitCode {
     let environment = Environment::of(std::env::vars());
     match args.split_first().map(|(command, rest)| (command.as_str(), rest)) {
         Some(("server", rest)) => match parse(rest, &environment) {
@@ -123,7 +123,15 @@ mod tests {
 
     #[test]
     fn flags_in_all_spellings() {
-        let options = read(&["-dev", "--dev-root-token-id=r", "-dev-listen-address", "127.0.0.1:1", "-dev-no-store-token", "-log-level=debug"]).unwrap();
+        let options = read(&[
+            "-dev",
+            "--dev-root-token-id=r",
+            "-dev-listen-address",
+            "127.0.0.1:1",
+            "-dev-no-store-token",
+            "-log-level=debug",
+        ])
+        .unwrap();
         let dev = options.dev.unwrap();
         assert_eq!(dev.root_token_id.as_deref(), Some("r"));
         assert_eq!(dev.listen_address, "127.0.0.1:1");

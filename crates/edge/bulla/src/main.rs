@@ -21,5 +21,5 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    args::run(std::env::args().skip(1).collect())
+    args::run(&std::env::args().skip(1).collect::<Vec<_>>())
 }

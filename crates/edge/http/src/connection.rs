@@ -122,7 +122,15 @@ struct Supervisor {
 impl Supervisor {
     fn new(state: Arc<State>, limits: Limits) -> Self {
         let armed = Instant::now() + limits.read_header;
-        Self { timer: Box::pin(sleep_until(armed.into())), armed, state, limits, told: false, ran: false, silent_since: None }
+        Self {
+            timer: Box::pin(sleep_until(armed.into())),
+            armed,
+            state,
+            limits,
+            told: false,
+            ran: false,
+            silent_since: None,
+        }
     }
 
     /// Once: the connection is to close, and hyper has to be told.

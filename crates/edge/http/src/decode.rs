@@ -16,7 +16,10 @@ use http::{Method, StatusCode};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Early {
     Redirect(String),
-    Refused { status: StatusCode, errors: Vec<String> },
+    Refused {
+        status: StatusCode,
+        errors: Vec<String>,
+    },
     /// No body at all.
     Bare(StatusCode),
 }
@@ -45,7 +48,8 @@ pub(crate) struct Head {
 
 pub(crate) fn head(parts: &Parts, settings: &Settings) -> Result<Head, Early> {
     let path = request_path(parts)?;
-    let pairs = query::pairs(parts.uri.query().unwrap_or_default()).ok_or_else(|| Early::silent(StatusCode::BAD_REQUEST))?;
+    let pairs =
+        query::pairs(parts.uri.query().unwrap_or_default()).ok_or_else(|| Early::silent(StatusCode::BAD_REQUEST))?;
     if settings.require_request_header && parts.headers.get(headers::REQUEST).is_none_or(|v| v != "true") {
         let errors = vec!["missing 'X-Vault-Request' header".to_owned()];
         return Err(Early::Refused { status: StatusCode::PRECONDITION_FAILED, errors });

@@ -4,7 +4,12 @@
 use super::*;
 use crate::settings::Address;
 
-fn decode_with(method: &str, uri: &str, headers: &[(&str, &str)], change: impl FnOnce(&mut Settings)) -> Result<Head, Early> {
+fn decode_with(
+    method: &str,
+    uri: &str,
+    headers: &[(&str, &str)],
+    change: impl FnOnce(&mut Settings),
+) -> Result<Head, Early> {
     let mut request = http::Request::builder().method(method).uri(uri);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -135,12 +140,16 @@ fn writes_need_a_leaf_and_patches_their_media_type() {
     let patch = |kind: &str| decode_with("PATCH", "/v1/a", &[("content-type", kind)], |_| {}).map(|h| h.operation);
     assert_eq!(patch("application/merge-patch+json; charset=utf-8"), Ok(Operation::Patch));
     let text = "PATCH requires Content-Type of application/merge-patch+json, provided application/json";
-    assert_eq!(patch("application/json"), Err(Early::Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, errors: vec![text.into()] }));
+    assert_eq!(
+        patch("application/json"),
+        Err(Early::Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, errors: vec![text.into()] })
+    );
 }
 
 #[test]
 fn the_request_header_can_be_demanded() {
-    let ask = |headers: &[(&str, &str)]| decode_with("GET", "/v1/sys/health", headers, |s| s.require_request_header = true);
+    let ask =
+        |headers: &[(&str, &str)]| decode_with("GET", "/v1/sys/health", headers, |s| s.require_request_header = true);
     assert!(ask(&[("x-vault-request", "true")]).is_ok());
     for headers in [&[][..], &[("x-vault-request", "false")]] {
         assert!(matches!(ask(headers), Err(Early::Refused { status: StatusCode::PRECONDITION_FAILED, .. })));

@@ -76,7 +76,9 @@ pub(crate) fn answer(answer: Answer, headers: &AnswerHeaders) -> HttpAnswer {
         Outcome::Envelope { envelope, also_at_top, code } => {
             finish(code_or_ok(code), envelope_json(&envelope, also_at_top), Some(JSON), headers)
         }
-        Outcome::Bare { data, code } => finish(code_or_ok(code), data.get().to_owned().into_bytes(), Some(JSON), headers),
+        Outcome::Bare { data, code } => {
+            finish(code_or_ok(code), data.get().to_owned().into_bytes(), Some(JSON), headers)
+        }
         Outcome::NoContent => finish(StatusCode::NO_CONTENT, Vec::new(), Some(JSON), headers),
         Outcome::Raw(raw) => {
             let kind = HeaderValue::from_str(raw.content_type).ok();
@@ -218,7 +220,8 @@ mod tests {
     fn members_stand_at_the_top_too() {
         let data = RawJson::parse(r#"{"hash":"x", "n": {"a":1}}"#.into()).unwrap();
         let envelope = Box::new(Envelope { request_id: "r".into(), data: Some(data), ..Envelope::default() });
-        let text = text_of(answer(Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: None }), &plain()));
+        let text =
+            text_of(answer(Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: None }), &plain()));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["hash"], "x");
         assert_eq!(value["data"]["n"]["a"], 1);
@@ -229,7 +232,8 @@ mod tests {
     #[test]
     fn nothing_at_the_top_of_empty_data() {
         let envelope = Box::new(Envelope { data: Some(RawJson::parse("{}".into()).unwrap()), ..Envelope::default() });
-        let text = text_of(answer(Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: Some(404) }), &plain()));
+        let text =
+            text_of(answer(Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: Some(404) }), &plain()));
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
     }
 

@@ -92,7 +92,13 @@ mod tests {
 
     #[test]
     fn engines_never_see_the_servers_credentials() {
-        let lazy = Lazy(map(&[(TOKEN, "a"), ("authorization", "bearer b"), ("authorization", "Basic c"), ("x-a", "1"), ("x-a", "2")]));
+        let lazy = Lazy(map(&[
+            (TOKEN, "a"),
+            ("authorization", "bearer b"),
+            ("authorization", "Basic c"),
+            ("x-a", "1"),
+            ("x-a", "2"),
+        ]));
         assert_eq!(lazy.joined(TOKEN), None);
         assert_eq!(lazy.joined("authorization").unwrap(), "Basic c");
         assert_eq!(lazy.joined("x-a").unwrap(), "1, 2");
@@ -105,6 +111,9 @@ mod tests {
         assert_eq!(ttl("5m"), Ok(Some(300)));
         assert_eq!(ttl("0"), Ok(None));
         assert_eq!(ttl("soon"), Err("error parsing X-Vault-Wrap-TTL header: time: invalid duration \"soon\"".into()));
-        assert_eq!(ttl("-5s"), Err("error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative".into()));
+        assert_eq!(
+            ttl("-5s"),
+            Err("error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative".into())
+        );
     }
 }

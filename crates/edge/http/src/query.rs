@@ -23,7 +23,8 @@ pub(crate) fn percent_decode(text: &str) -> Result<Cow<'_, str>, PathError> {
             bytes.push(*first);
             continue;
         }
-        let (Some(high), Some(low)) = (after.first().and_then(|b| digit(*b)), after.get(1).and_then(|b| digit(*b))) else {
+        let (Some(high), Some(low)) = (after.first().and_then(|b| digit(*b)), after.get(1).and_then(|b| digit(*b)))
+        else {
             return Err(PathError::NotUtf8);
         };
         bytes.push(high << 4 | low);

@@ -10,7 +10,10 @@ use std::time::Duration;
 pub enum Address {
     /// `host:port`.
     Tcp(String),
-    Unix { path: PathBuf, owner: UnixOwner },
+    Unix {
+        path: PathBuf,
+        owner: UnixOwner,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -59,11 +59,8 @@ async fn server_with(change: impl FnOnce(&mut Settings)) -> Server {
     let mut settings = Settings::new(Address::Tcp("127.0.0.1:0".into()));
     change(&mut settings);
     let connections = Connections::new();
-    let echo = Arc::new(Echo {
-        connections: Arc::clone(&connections),
-        slow_is_here: Notify::new(),
-        go_on: Notify::new(),
-    });
+    let echo =
+        Arc::new(Echo { connections: Arc::clone(&connections), slow_is_here: Notify::new(), go_on: Notify::new() });
     let listener = Listener::open(settings).await.unwrap();
     let address = listener.address();
     let service: Arc<dyn Service> = Arc::<Echo>::clone(&echo);

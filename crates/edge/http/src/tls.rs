@@ -122,7 +122,10 @@ fn versions(settings: &TlsSettings) -> Result<Vec<&'static SupportedProtocolVers
     Ok(found)
 }
 
-fn verifier(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, ListenError> {
+fn verifier(
+    settings: &TlsSettings,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, ListenError> {
     match &settings.clients {
         ClientCertificates::Off => Ok(Arc::new(NoClientAuth)),
         ClientCertificates::Any => {
@@ -146,7 +149,8 @@ fn load_identity(settings: &TlsSettings, provider: &CryptoProvider) -> Result<Ce
     let text = read(&settings.key)?;
     let no_key = |_| ListenError::NoPem { path: settings.key.clone(), what: "private key" };
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(no_key)?;
-    let unusable = |cause| ListenError::Identity { cert: settings.certificate.clone(), key: settings.key.clone(), cause };
+    let unusable =
+        |cause| ListenError::Identity { cert: settings.certificate.clone(), key: settings.key.clone(), cause };
     CertifiedKey::from_der(chain, key, provider).map_err(unusable)
 }
 

@@ -119,7 +119,8 @@ impl Reader<'_> {
     fn count(&self, name: &str) -> Result<Option<usize>, ConfigError> {
         let Some(number) = self.body.integer(name).map_err(|e| self.place.wrong(&e))? else { return Ok(None) };
         let line = self.line(name);
-        let size = usize::try_from(number).map_err(|_| self.place.at(line, format!("`{name}` must not be negative")))?;
+        let size =
+            usize::try_from(number).map_err(|_| self.place.at(line, format!("`{name}` must not be negative")))?;
         Ok((size > 0).then_some(size))
     }
 
@@ -137,7 +138,8 @@ fn address(reader: &Reader<'_>, block: &Block<'_>) -> Result<Address, ConfigErro
         }
         "unix" => {
             let line = block.pos.line;
-            let path = reader.text("address")?.ok_or_else(|| reader.place.at(line, "listener `unix` needs an `address`"))?;
+            let path =
+                reader.text("address")?.ok_or_else(|| reader.place.at(line, "listener `unix` needs an `address`"))?;
             let mode = reader.text("socket_mode")?.map(|m| u32::from_str_radix(&m, 8)).transpose();
             let mode = mode.map_err(|_| reader.place.at(reader.line("socket_mode"), "`socket_mode` must be octal"))?;
             let owner = UnixOwner { mode, user: reader.text("socket_user")?, group: reader.text("socket_group")? };

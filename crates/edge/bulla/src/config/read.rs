@@ -12,7 +12,8 @@ pub fn read(paths: &[PathBuf], environment: &Environment) -> Result<Config, Conf
     let mut config = Config::default();
     for path in paths {
         for file in files_at(path)? {
-            let text = std::fs::read_to_string(&file).map_err(|cause| ConfigError::Read { path: file.clone(), cause })?;
+            let text =
+                std::fs::read_to_string(&file).map_err(|cause| ConfigError::Read { path: file.clone(), cause })?;
             parse(&mut config, &file.display().to_string(), &text)?;
         }
     }

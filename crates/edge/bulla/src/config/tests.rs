@@ -84,12 +84,16 @@ fn tls_options() {
     let verified = tls("tls_require_and_verify_client_cert = true\n tls_client_ca_file = \"ca\"").unwrap();
     assert_eq!(verified.clients, ClientCertificates::Verified { authorities: "ca".into() });
     assert_eq!(tls("tls_cipher_suites = \"A, B\"").unwrap().suites, ["A", "B"]);
-    assert_eq!(problem("\nlistener \"tcp\" {}"), "f.hcl: line 2: a listener needs `tls_cert_file` and `tls_key_file`, or `tls_disable = true`");
+    assert_eq!(
+        problem("\nlistener \"tcp\" {}"),
+        "f.hcl: line 2: a listener needs `tls_cert_file` and `tls_key_file`, or `tls_disable = true`"
+    );
 }
 
 #[test]
 fn unknown_keys_warn_and_unknown_blocks_fail() {
-    let config = parse("colour = 1\ntelemetry { x = 1 }\nlistener \"tcp\" {\n tls_disable = true\n shape = 2\n}").unwrap();
+    let config =
+        parse("colour = 1\ntelemetry { x = 1 }\nlistener \"tcp\" {\n tls_disable = true\n shape = 2\n}").unwrap();
     assert_eq!(
         config.warnings,
         [
@@ -104,13 +108,19 @@ fn unknown_keys_warn_and_unknown_blocks_fail() {
 
 #[test]
 fn what_is_wrong_is_named_with_its_line() {
-    assert_eq!(problem("ui = true\nmax_lease_ttl = \"soon\""), "f.hcl: line 2: `max_lease_ttl` must be a duration: time: invalid duration \"soon\"");
+    assert_eq!(
+        problem("ui = true\nmax_lease_ttl = \"soon\""),
+        "f.hcl: line 2: `max_lease_ttl` must be a duration: time: invalid duration \"soon\""
+    );
     assert_eq!(problem("storage \"file\" {}"), "f.hcl: line 1: storage `file` needs a `path`");
     assert!(problem("storage \"magic\" {}").starts_with("f.hcl: line 1: unknown storage `magic`"));
     assert!(problem("listener \"udp\" {}").starts_with("f.hcl: line 1: unknown listener `udp`"));
     assert!(problem("listener \"tcp\" {\n tls_disable = true\n max_request_size = -1\n}").contains("line 3"));
     assert!(problem("a = ").starts_with("f.hcl: line 1"));
-    assert!(problem("listener \"tcp\" {\n tls_disable = true\n x_forwarded_for_authorized_addrs = \"10.0.0.0/8\"\n}").contains("not supported"));
+    assert!(
+        problem("listener \"tcp\" {\n tls_disable = true\n x_forwarded_for_authorized_addrs = \"10.0.0.0/8\"\n}")
+            .contains("not supported")
+    );
 }
 
 #[test]
@@ -139,7 +149,9 @@ fn folders_are_read_in_order_and_the_local_config_too() {
     let config = read(&[dir.path().to_owned()], &local).unwrap();
     assert_eq!(config.cluster_name.as_deref(), Some("two"));
     assert!(config.ui && config.storage.is_some());
-    assert!(read(&[dir.path().join("none.hcl")], &Environment::default()).unwrap_err().to_string().contains("none.hcl"));
+    assert!(
+        read(&[dir.path().join("none.hcl")], &Environment::default()).unwrap_err().to_string().contains("none.hcl")
+    );
     let empty = tempfile::tempdir().unwrap();
     assert!(read(&[empty.path().to_owned()], &Environment::default()).is_err());
 }

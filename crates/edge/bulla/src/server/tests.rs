@@ -45,7 +45,12 @@ impl House for Paper {
 }
 
 fn dev(address: &str) -> Options {
-    let dev = DevOptions { root_token_id: Some("r".into()), listen_address: address.into(), store_token: false, ..DevOptions::default() };
+    let dev = DevOptions {
+        root_token_id: Some("r".into()),
+        listen_address: address.into(),
+        store_token: false,
+        ..DevOptions::default()
+    };
     Options { dev: Some(dev), ..Options::default() }
 }
 
@@ -70,9 +75,8 @@ async fn starts_reloads_seals_and_ends() {
     let environment = Environment::default();
     let config = assemble(&options, &environment).unwrap();
     let log = Log::start("error", false, None).unwrap();
-    let server = tokio::spawn(async move {
-        serve(&options, &environment, config, &log, |_, _| Ok(Arc::new(Paper))).await
-    });
+    let server =
+        tokio::spawn(async move { serve(&options, &environment, config, &log, |_, _| Ok(Arc::new(Paper))).await });
     // The mount of `secret/` is the last step of setting up.
     until(|| ASKED.lock().len() >= 5).await;
     assert_eq!(
@@ -117,7 +121,11 @@ async fn an_address_in_use_is_one_line() {
 fn flags_win_over_files_and_dev_brings_what_a_server_needs() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("c.hcl");
-    std::fs::write(&file, "log_level = \"warn\"\nlistener \"tcp\" {\n address = \"127.0.0.1:1\"\n tls_disable = true\n}").unwrap();
+    std::fs::write(
+        &file,
+        "log_level = \"warn\"\nlistener \"tcp\" {\n address = \"127.0.0.1:1\"\n tls_disable = true\n}",
+    )
+    .unwrap();
     let options = Options { configs: vec![file], log_level: Some("debug".into()), ..dev("127.0.0.1:2") };
     let config = assemble(&options, &Environment::default()).unwrap();
     assert_eq!(config.log_level.as_deref(), Some("debug"));

@@ -51,7 +51,8 @@ async fn a_length_is_refused_before_the_body_is_there() {
 async fn bodies_in_chunks() {
     let server = server_with(|s| s.limits.request_size = 20).await;
     let chunked = |body: &str| {
-        let chunks: String = body.as_bytes().chunks(7).map(|c| format!("{:x}\r\n{}\r\n", c.len(), str::from_utf8(c).unwrap())).collect();
+        let chunks: String =
+            body.as_bytes().chunks(7).map(|c| format!("{:x}\r\n{}\r\n", c.len(), str::from_utf8(c).unwrap())).collect();
         format!("PUT /v1/a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
     };
     let body = |n: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(n));
