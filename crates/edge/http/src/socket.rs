@@ -67,7 +67,7 @@ async fn open_unix(path: &Path, owner: &UnixOwner) -> Result<Acceptor, ListenErr
         match UnixStream::connect(path).await {
             Ok(_) => return Err(fail(io::ErrorKind::AddrInUse.into())),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                std::fs::remove_file(path).map_err(fail)?
+                std::fs::remove_file(path).map_err(fail)?;
             }
             Err(cause) => return Err(fail(cause)),
         }
