@@ -1,7 +1,7 @@
 //! Reading the command line of `server` and `version`. To be replaced by the room of commands (`edge/cli`).
 
 use crate::config::Environment;
-use crate::options::{DevOptions, DevSecret, Options};
+use crate::options::{DevOptions, DevSecret, DevTls, Options};
 use crate::server;
 use std::io::Write;
 use std::process::ExitCode;
@@ -63,6 +63,7 @@ const SWITCHES: [&str; 12] = [
 fn parse(args: &[String], environment: &Environment) -> Result<Options, String> {
     let mut options = Options::default();
     let mut dev = DevOptions::default();
+    let mut tls = DevTls::default();
     let mut is_dev = false;
     let mut args = args.iter();
     if let Some(id) = environment.get("DEV_ROOT_TOKEN_ID") {
@@ -88,12 +89,16 @@ fn parse(args: &[String], environment: &Environment) -> Result<Options, String> 
             "config" => options.configs.push(value.into()),
             "dev-root-token-id" => dev.root_token_id = Some(value).filter(|v| !v.is_empty()),
             "dev-listen-address" => dev.listen_address = value,
+            "dev-tls-cert-dir" => tls.folder = Some(value.into()),
+            "dev-tls-san" => tls.names.push(value),
             "log-level" => options.log_level = Some(value),
             "log-format" => options.log_format = Some(value),
             "log-file" => options.log_file = Some(value.into()),
             _ => {}
         }
     }
+    // The switch says whether, the other flags say how, in any order.
+    dev.tls = dev.tls.map(|_| tls);
     options.dev = is_dev.then_some(dev);
     Ok(options)
 }
@@ -102,9 +107,13 @@ fn parse(args: &[String], environment: &Environment) -> Result<Options, String> 
 fn switch(name: &str, on: bool, dev: &mut DevOptions) -> Result<bool, String> {
     match name {
         "dev-no-store-token" => dev.store_token = !on,
+        "dev-tls" if on => {
+            dev.tls.get_or_insert_default();
+            return Ok(true);
+        }
         "dev-kv-v1" if on => dev.secret = DevSecret::KvV1,
         "dev-leased-kv" if on => dev.secret = DevSecret::LeasedKv,
-        "dev-three-node" | "dev-four-cluster" | "dev-tls" if on => {
+        "dev-three-node" | "dev-four-cluster" if on => {
             return Err(format!("-{name} is not supported by this version"));
         }
         _ => {}
@@ -135,7 +144,14 @@ mod tests {
         let dev = options.dev.unwrap();
         assert_eq!(dev.root_token_id.as_deref(), Some("r"));
         assert_eq!(dev.listen_address, "127.0.0.1:1");
-        assert!(!dev.store_token);
+        assert!(!dev.store_token && dev.tls.is_none());
+        let tls = read(&["-dev-tls-cert-dir=d", "-dev-tls", "-dev-tls-san=a", "-dev-tls-san=b"])
+            .unwrap()
+            .dev
+            .unwrap()
+            .tls
+            .unwrap();
+        assert_eq!((tls.folder.unwrap().to_str(), tls.names.len()), (Some("d"), 2));
         let options = read(&["-config=a", "-config", "b", "-dev=false"]).unwrap();
         assert_eq!(options.configs, [std::path::PathBuf::from("a"), "b".into()]);
         assert_eq!(options.dev, None);

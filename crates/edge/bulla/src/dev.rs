@@ -2,12 +2,13 @@
 //! core as a client would, so that nothing can be done here that a client could not do.
 
 use crate::house::House;
-use crate::options::{DevOptions, DevSecret};
+use crate::options::{DevOptions, DevSecret, DevTls};
 use crate::start::StartError;
 use bulla_core::{Answer, Outcome, Request};
+use bulla_http::{DevCertificates, TlsSettings};
 use bulla_kit::{Body, BodyLimits};
 use bulla_secret::SecretText;
-use bulla_types::{Operation, RequestPath};
+use bulla_types::{Operation, RequestPath, Time};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -87,12 +88,32 @@ fn text_at(value: &Value, pointer: &str) -> Result<String, StartError> {
     text.map(str::to_owned).ok_or_else(|| StartError::Dev(format!("the answer to sys/init has no {pointer}")))
 }
 
+/// Makes certificates and writes them where clients find them: `vault-ca.pem`, `vault-cert.pem`, `vault-key.pem`.
+pub fn make_certificates(tls: &DevTls) -> Result<TlsSettings, StartError> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let made = DevCertificates::new(&tls.names, Time::from_unix(now))?;
+    let fail = |e: std::io::Error| StartError::Dev(format!("certificates cannot be written: {e}"));
+    let folder = match &tls.folder {
+        Some(folder) => folder.clone(),
+        None => std::env::temp_dir().join(format!("vault-tls{}", std::process::id())),
+    };
+    std::fs::create_dir_all(&folder).map_err(fail)?;
+    let (cert, key) = (folder.join("vault-cert.pem"), folder.join("vault-key.pem"));
+    write_private(&folder.join("vault-ca.pem"), &made.authority).map_err(fail)?;
+    write_private(&cert, &made.certificate).map_err(fail)?;
+    write_private(&key, &made.key).map_err(fail)?;
+    Ok(TlsSettings::new(cert, key))
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
 /// Where the command line finds the token of who is logged in.
 ///
 /// # Errors
 /// As writing a file.
 pub fn store_token(home: &Path, token: &str) -> std::io::Result<()> {
-    let path = home.join(".vault-token");
-    let mut file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(token.as_bytes())
+    write_private(&home.join(".vault-token"), token)
 }

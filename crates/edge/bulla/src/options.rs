@@ -19,6 +19,16 @@ pub struct DevOptions {
     pub listen_address: String,
     pub store_token: bool,
     pub secret: DevSecret,
+    pub tls: Option<DevTls>,
+}
+
+/// HTTPS with certificates made at start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DevTls {
+    /// Where `vault-ca.pem` and the others go; a folder of its own if not said.
+    pub folder: Option<PathBuf>,
+    /// Names and addresses beyond those of the local machine.
+    pub names: Vec<String>,
 }
 
 /// What is mounted at `secret/`.
@@ -36,6 +46,7 @@ impl Default for DevOptions {
             listen_address: "127.0.0.1:8200".into(),
             store_token: true,
             secret: DevSecret::KvV2,
+            tls: None,
         }
     }
 }

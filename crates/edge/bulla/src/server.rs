@@ -32,7 +32,10 @@ pub fn run(options: &Options, environment: &Environment) -> ExitCode {
 }
 
 fn start(options: &Options, environment: &Environment) -> Result<(), StartError> {
-    let config = assemble(options, environment)?;
+    let mut config = assemble(options, environment)?;
+    if let Some(tls) = options.dev.as_ref().and_then(|dev| dev.tls.as_ref()) {
+        config.listeners[0].tls = Some(dev::make_certificates(tls)?);
+    }
     let json = config.log_format.as_deref() == Some("json");
     let log = Log::start(config.log_level.as_deref().unwrap_or("info"), json, config.log_file.clone())?;
     config.warnings.iter().for_each(|line| tracing::warn!("{line}"));
@@ -54,7 +57,8 @@ fn assemble(options: &Options, environment: &Environment) -> Result<Config, Star
     if let Some(dev) = &options.dev {
         config.listeners.insert(0, Settings::new(Address::Tcp(dev.listen_address.clone())));
         config.storage = Some(Storage::Memory);
-        config.api_addr.get_or_insert_with(|| format!("http://{}", dev.listen_address));
+        let scheme = if dev.tls.is_some() { "https" } else { "http" };
+        config.api_addr.get_or_insert_with(|| format!("{scheme}://{}", dev.listen_address));
         config.unsafe_allow_api_audit_creation = true;
     }
     for (flag, slot) in [(&options.log_level, &mut config.log_level), (&options.log_format, &mut config.log_format)] {

@@ -12,6 +12,7 @@ mod body;
 mod connection;
 mod connections;
 mod decode;
+mod dev_certificates;
 mod encode;
 mod error;
 mod exchange;
@@ -30,6 +31,7 @@ mod verifier;
 mod tests;
 
 pub use connections::Connections;
+pub use dev_certificates::DevCertificates;
 pub use error::ListenError;
 pub use listener::{Listener, Running};
 pub use service::{BoxFuture, Service};
