@@ -32,4 +32,4 @@ pub use config::{CoreConfig, SYSTEM_TTL};
 pub use core::{Connections, Core};
 pub use init::{InitError, InitOptions, InitialMount, Initialised};
 pub use registry::{Factory, Registry};
-pub use request::{Request, WrapRequest};
+pub use request::{Request, RequestHeaders, WrapRequest};

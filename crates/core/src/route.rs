@@ -136,21 +136,22 @@ impl Routed {
         reply
     }
 
-    /// The headers that the mount is tuned to pass; never the server's own token.
+    /// The headers that the mount is tuned to pass, names in lower case; never the server's own token.
     pub fn passed_headers(&self, request: &Request) -> Vec<(String, String)> {
-        let passed = &self.mount.record.config.passthrough_request_headers;
-        if passed.is_empty() {
-            return Vec::new();
+        let mut passed = Vec::new();
+        for name in &self.mount.record.config.passthrough_request_headers {
+            let name = name.to_lowercase();
+            if name == "x-vault-token" {
+                continue;
+            }
+            request.headers.each(&name, &mut |value| {
+                let own = request.token.as_ref().map_or("", |token| token.dangerous_expose());
+                if own.is_empty() || !value.contains(own) {
+                    passed.push((name.clone(), value.to_owned()));
+                }
+            });
         }
-        let wanted = |name: &str| passed.iter().any(|p| p.eq_ignore_ascii_case(name));
-        let own = request.token.as_ref().map(|t| t.dangerous_expose().to_owned());
-        let holds_own =
-            |value: &str| own.as_ref().is_some_and(|token| !token.is_empty() && value.contains(token.as_str()));
-        let headers = request.headers.iter();
-        headers
-            .filter(|(n, v)| wanted(n) && !n.eq_ignore_ascii_case("x-vault-token") && !holds_own(v))
-            .cloned()
-            .collect()
+        passed
     }
 
     pub fn help(&self) -> Answer {
