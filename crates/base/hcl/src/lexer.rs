@@ -278,5 +278,6 @@ fn is_decimal_fraction(text: &str) -> bool {
     let (number, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    [whole, fraction, exponent].iter().all(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+    digits.contains(['.', 'e', 'E'])
+        && [whole, fraction, exponent].iter().all(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -51,3 +51,6 @@ pub fn parse_with(text: &str, duplicates: Duplicates) -> Result<Document, ParseE
     let body = if is_json { json::parse(text, duplicates)? } else { parser::parse(text, duplicates)? };
     Ok(Document { body, is_json })
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,8 @@ fn pattern() -> impl Strategy<Value = String> {
     let segment = prop::sample::select(vec!["a", "b", "ab", "+", "+", "a+", "*"]);
     let end = prop::sample::select(vec!["", "", "/", "*", "/*"]);
     (prop::collection::vec(segment, 1..4), end)
-        .prop_map(|(segments, end)| format!("{}{end}", segments.join("/")))
-        .prop_filter("no +*", |p| !p.contains("+*"))
+        // `+*` is refused when parsed.
+        .prop_map(|(segments, end)| format!("{}{end}", segments.join("/")).replace("+*", "*"))
 }
 
 fn rule() -> impl Strategy<Value = (String, String)> {
