@@ -15,7 +15,13 @@ pub fn outcome(reply: Reply, operation: Operation, request_id: &str) -> Outcome 
     if let Some(raw) = reply.raw {
         return Outcome::Raw(raw);
     }
-    let code = reply.code.or(if reply.not_found { Some(404) } else if reply.accepted { Some(202) } else { None });
+    let code = reply.code.or(if reply.not_found {
+        Some(404)
+    } else if reply.accepted {
+        Some(202)
+    } else {
+        None
+    });
     if let (true, Some(data)) = (reply.bare, &reply.data) {
         return Outcome::Bare { data: data.clone(), code };
     }

@@ -75,11 +75,15 @@ async fn until_no_conflict(core: &Arc<Core>, pass: Pass<Unsealed>, request: &Arc
         }
         let attempt = match Attempt::begin(core, &pass, request) {
             Ok(attempt) => attempt,
-            Err(error) => return Done { answer: record::unrecorded(refusal::of_barrier(&error, &request.id)), seals: false },
+            Err(error) => {
+                return Done { answer: record::unrecorded(refusal::of_barrier(&error, &request.id)), seals: false };
+            }
         };
         match attempt.run().await {
             Err(BarrierError::Conflict) => {}
-            Err(error) => return Done { answer: record::unrecorded(refusal::of_barrier(&error, &request.id)), seals: false },
+            Err(error) => {
+                return Done { answer: record::unrecorded(refusal::of_barrier(&error, &request.id)), seals: false };
+            }
             Ok(done) => return done,
         }
     }
@@ -175,7 +179,13 @@ impl<'a> Attempt<'a> {
         let scene = record::Scene { unsealed: self.pass.owner(), request: self.request, known, now: self.now };
         let recorded = match record::request(&scene, warrant.clone()).await {
             Ok(recorded) => recorded,
-            Err(_) => return Err(Refusal::new(ErrorKind::Internal, refusal::one_error("failed to audit request, cannot continue")).into()),
+            Err(_) => {
+                return Err(Refusal::new(
+                    ErrorKind::Internal,
+                    refusal::one_error("failed to audit request, cannot continue"),
+                )
+                .into());
+            }
         };
         let result = self.call(routed, operation, caller, &warrant).await;
         known.recorded = Some(recorded);
@@ -185,7 +195,11 @@ impl<'a> Attempt<'a> {
     /// The path as the reference names it: a list asks for the folder.
     fn asked_path(&self) -> String {
         let path = &self.request.path;
-        if matches!(self.request.operation, Operation::List | Operation::Scan) { path.as_folder().to_string() } else { path.to_string() }
+        if matches!(self.request.operation, Operation::List | Operation::Scan) {
+            path.as_folder().to_string()
+        } else {
+            path.to_string()
+        }
     }
 
     /// A write to something that is not there yet is a `create`.
@@ -220,7 +234,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// Door 9.
-    async fn call(&self, routed: &Routed, operation: Operation, caller: Option<Arc<Caller>>, warrant: &Warrant) -> Result<Reply, EngineError> {
+    async fn call(
+        &self,
+        routed: &Routed,
+        operation: Operation,
+        caller: Option<Arc<Caller>>,
+        warrant: &Warrant,
+    ) -> Result<Reply, EngineError> {
         if operation == Operation::Help {
             return routed.help();
         }

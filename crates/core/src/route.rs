@@ -78,7 +78,9 @@ impl Routed {
             Matched::Engine(engine, Some(at)) => {
                 engine.routes().get(*at).map_or((&[], &[]), |r| (r.clear_request, r.clear_response))
             }
-            Matched::System(table, Some(at)) => table.get(*at).map_or((&[], &[]), |r| (r.clear_request, r.clear_response)),
+            Matched::System(table, Some(at)) => {
+                table.get(*at).map_or((&[], &[]), |r| (r.clear_request, r.clear_response))
+            }
             _ => (&[], &[]),
         }
     }
@@ -117,7 +119,9 @@ impl Routed {
             Matched::Engine(engine, Some(at)) => {
                 engine.routes().get(*at).map_or_else(Default::default, |route| strays(route, input))
             }
-            Matched::System(table, Some(at)) => table.get(*at).map_or_else(Default::default, |route| strays(route, input)),
+            Matched::System(table, Some(at)) => {
+                table.get(*at).map_or_else(Default::default, |route| strays(route, input))
+            }
             _ => Default::default(),
         };
         if !unknown.is_empty() {
@@ -132,22 +136,22 @@ impl Routed {
         reply
     }
 
-    /// The headers that the mount is tuned to pass; never the server's own token.
+    /// The headers that the mount is tuned to pass, names in lower case; never the server's own token.
     pub fn passed_headers(&self, request: &Request) -> Vec<(String, String)> {
-        let passed = &self.mount.record.config.passthrough_request_headers;
-        if passed.is_empty() {
-            return Vec::new();
-        }
-        let own = request.token.as_ref().map(|t| t.dangerous_expose()).filter(|t| !t.is_empty());
-        let mut found = Vec::new();
-        for name in passed.iter().map(|p| p.to_ascii_lowercase()).filter(|n| n != "x-vault-token") {
+        let mut passed = Vec::new();
+        for name in &self.mount.record.config.passthrough_request_headers {
+            let name = name.to_lowercase();
+            if name == "x-vault-token" {
+                continue;
+            }
             request.headers.each(&name, &mut |value| {
-                if !own.is_some_and(|token| value.contains(token)) {
-                    found.push((name.clone(), value.to_owned()));
+                let own = request.token.as_ref().map_or("", |token| token.dangerous_expose());
+                if own.is_empty() || !value.contains(own) {
+                    passed.push((name.clone(), value.to_owned()));
                 }
             });
         }
-        found
+        passed
     }
 
     pub fn help(&self) -> Answer {

@@ -10,4 +10,4 @@ mod store;
 
 pub use routes::routes;
 pub use show::{describe, describe_for_ui};
-pub use store::{MountStore, builtin_mounts, load, new_mount};
+pub use store::{MountStore, builtin_mounts, load, new_mount, open_engine};

@@ -213,14 +213,18 @@ fn collision(all: &[MountRecord], path: &MountPath) -> Option<MountRecord> {
 async fn disable(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
     let path = full_path(&params.path, class)?;
     match (class, path.as_str()) {
-        (MountClass::Auth, "auth/token/") => return Err(EngineError::bad("token credential backend cannot be disabled")),
+        (MountClass::Auth, "auth/token/") => {
+            return Err(EngineError::bad("token credential backend cannot be disabled"));
+        }
         (MountClass::Secret, text @ ("sys/" | "cubbyhole/" | "identity/")) => {
             return Err(EngineError::bad(format!("cannot unmount {text:?}")));
         }
         _ => {}
     }
     let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
-    let Some(mut record) = store.at(path.as_str()).await?.filter(|r| r.class == class) else { return Ok(Reply::none()) };
+    let Some(mut record) = store.at(path.as_str()).await?.filter(|r| r.class == class) else {
+        return Ok(Reply::none());
+    };
     // What does not fit into one batch is finished by the workers, also after a restart: the record stays, marked.
     if clear(&ctx, &record).await? {
         store.delete(record.uuid)?;

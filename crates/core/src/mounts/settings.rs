@@ -51,7 +51,8 @@ fn decode<T: Field>(raw: &RawJson, name: &str) -> Result<T, EngineError> {
 /// 400 with the reference's texts.
 pub fn for_new(settings: &Settings, class: MountClass) -> Result<MountConfig, EngineError> {
     let mut config = MountConfig::default();
-    let unparsable = |which: &'static str| move |text: &str, why: String| format!("unable to parse {which} TTL of {text}: {why}");
+    let unparsable =
+        |which: &'static str| move |text: &str, why: String| format!("unable to parse {which} TTL of {text}: {why}");
     config.default_ttl = settings.ttl("default_lease_ttl", unparsable("default"))?.flatten();
     config.max_ttl = settings.ttl("max_lease_ttl", unparsable("max"))?.flatten();
     if let (Some(default), Some(max)) = (config.default_ttl, config.max_ttl) {
@@ -162,7 +163,9 @@ fn lockout(raw: &RawJson, record: &MountRecord) -> Result<UserLockout, EngineErr
     let mut lockout = record.config.user_lockout.clone().unwrap_or_default();
     if let Some(text) = given.text("lockout_threshold")? {
         lockout.threshold = text.parse().map_err(|_| {
-            EngineError::bad(format!("unable to parse user lockout threshold: strconv.ParseUint: parsing {text:?}: invalid syntax"))
+            EngineError::bad(format!(
+                "unable to parse user lockout threshold: strconv.ParseUint: parsing {text:?}: invalid syntax"
+            ))
         })?;
     }
     let unparsable = |_: &str, why: String| format!("unable to parse user lockout duration: {why}");

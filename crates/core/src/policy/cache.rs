@@ -51,7 +51,12 @@ pub async fn acl_of(
     Ok(acl)
 }
 
-async fn compile(txn: &Arc<Txn>, namespace: NamespaceId, policies: &[PolicyName], now: Time) -> Result<Acl, EngineError> {
+async fn compile(
+    txn: &Arc<Txn>,
+    namespace: NamespaceId,
+    policies: &[PolicyName],
+    now: Time,
+) -> Result<Acl, EngineError> {
     if policies.iter().any(PolicyName::is_root) {
         return Ok(Acl::root());
     }

@@ -191,7 +191,8 @@ fn expiry(params: &WriteParams, now: Time) -> Result<Option<Time>, EngineError> 
         (None, Some(ttl)) => Ok(Some(now.plus(ttl))),
         (None, None) => Ok(None),
         (Some(text), None) => {
-            let end = Time::parse_rfc3339(text).ok_or_else(|| EngineError::bad("'expiration' is not an RFC 3339 time"))?;
+            let end =
+                Time::parse_rfc3339(text).ok_or_else(|| EngineError::bad("'expiration' is not an RFC 3339 time"))?;
             if end <= now {
                 return Err(EngineError::bad("refusing to update policy as expiration time has already elapsed"));
             }
@@ -203,7 +204,9 @@ fn expiry(params: &WriteParams, now: Time) -> Result<Option<Time>, EngineError> 
 async fn delete(ctx: SysCtx, params: NameParams) -> Answer {
     let name = parse_name(&params.name)?;
     match name.as_str() {
-        "root" | "response-wrapping" => return Err(EngineError::bad(format!("cannot delete {:?} policy", name.as_str()))),
+        "root" | "response-wrapping" => {
+            return Err(EngineError::bad(format!("cannot delete {:?} policy", name.as_str())));
+        }
         "default" => return Err(EngineError::bad("cannot delete default policy")),
         _ => {}
     }

@@ -29,7 +29,9 @@ pub async fn answer(core: &Arc<Core>, request: &Request) -> Option<Disclosable<A
         "sys/health" if reads => (health(core, &request.body).await, Exemption::Health),
         // A sealed server is as sealed as it can be, whoever asks.
         "sys/seal" | "sys/step-down" if writes && !core.is_unsealed() => (Outcome::NoContent, Exemption::SealStatus),
-        "sys/init" | "sys/unseal" | "sys/seal-status" | "sys/leader" | "sys/health" | "sys/seal" | "sys/step-down" if !writes || !is_gated(path) => {
+        "sys/init" | "sys/unseal" | "sys/seal-status" | "sys/leader" | "sys/health" | "sys/seal" | "sys/step-down"
+            if !writes || !is_gated(path) =>
+        {
             (Outcome::Refused(Refusal::silent(ErrorKind::Unsupported)), Exemption::Malformed)
         }
         _ => return None,
@@ -97,9 +99,13 @@ fn init_config(body: &Body) -> Result<SealConfig, String> {
     }
     let keys = count(body, "pgp_keys")?;
     if keys > 0 && i64::try_from(keys) != Ok(shares) {
-        return Err("invalid seal configuration: count mismatch between number of provided PGP keys and number of shares".into());
+        return Err(
+            "invalid seal configuration: count mismatch between number of provided PGP keys and number of shares"
+                .into(),
+        );
     }
-    let root_key = member(body, "root_token_pgp_key").and_then(|r| r.to_value().as_str().map(|t| !t.is_empty())).unwrap_or(false);
+    let root_key =
+        member(body, "root_token_pgp_key").and_then(|r| r.to_value().as_str().map(|t| !t.is_empty())).unwrap_or(false);
     if keys > 0 || root_key {
         return Err("encrypting shares or the root token to PGP keys is not available yet".into());
     }
@@ -113,7 +119,7 @@ async fn init(core: &Arc<Core>, body: &Body) -> Outcome {
     };
     match core.initialise(&config, InitOptions::default()).await {
         Ok(made) => {
-            let keys: Vec<String> = made.shares.iter().map(|s| s.expose(hex::encode)).collect();
+            let keys: Vec<String> = made.shares.iter().map(|s| s.expose(|b| hex::encode(b))).collect();
             let base64: Vec<String> = made.shares.iter().map(|s| s.expose(|b| STANDARD.encode(b))).collect();
             let data = json!({ "keys": keys, "keys_base64": base64, "root_token": made.root_token.dangerous_expose() });
             bare(&data, None)
@@ -194,8 +200,7 @@ async fn add_share(core: &Arc<Core>, text: &str) -> Result<(), Outcome> {
 }
 
 /// The reference's words; scripts look for `invalid key`.
-const WRONG_KEY: &str =
-    "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: message authentication failed";
+const WRONG_KEY: &str = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: message authentication failed";
 
 /// What the status says, in every state.
 async fn status(core: &Core) -> Map<String, Value> {
@@ -265,9 +270,14 @@ async fn health(core: &Core, query: &Body) -> Outcome {
 }
 
 async fn health_of(core: &Core, query: &Body) -> Result<Outcome, BadQuery> {
-    let (active, sealed, uninit) = (code(query, "activecode", 200)?, code(query, "sealedcode", 503)?, code(query, "uninitcode", 501)?);
+    let (active, sealed, uninit) =
+        (code(query, "activecode", 200)?, code(query, "sealedcode", 503)?, code(query, "uninitcode", 501)?);
     // Checked like the others; a single node is never one.
-    (code(query, "standbycode", 429)?, code(query, "drsecondarycode", 472)?, code(query, "performancestandbycode", 473)?);
+    (
+        code(query, "standbycode", 429)?,
+        code(query, "drsecondarycode", 472)?,
+        code(query, "performancestandbycode", 473)?,
+    );
     (flag(query, "standbyok")?, flag(query, "perfstandbyok")?);
     let initialised = core.is_initialised().await;
     let pass = core.gate.pass().ok();
@@ -286,6 +296,12 @@ async fn health_of(core: &Core, query: &Body) -> Result<Outcome, BadQuery> {
         map.insert("cluster_name".into(), pass.owner().cluster.name.as_str().into());
         map.insert("cluster_id".into(), pass.owner().cluster.id.as_str().into());
     }
-    let code = if !initialised { uninit } else if pass.is_none() { sealed } else { active };
+    let code = if !initialised {
+        uninit
+    } else if pass.is_none() {
+        sealed
+    } else {
+        active
+    };
     Ok(bare(&data, Some(code)))
 }

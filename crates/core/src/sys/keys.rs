@@ -32,7 +32,8 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 
 async fn status(ctx: SysCtx, _: NoParams) -> Answer {
     let (term, installed, encryptions) = ctx.txn().barrier().key_status();
-    let data = json!({ "term": term, "install_time": Time::from_unix(installed).rfc3339(), "encryptions": encryptions });
+    let data =
+        json!({ "term": term, "install_time": Time::from_unix(installed).rfc3339(), "encryptions": encryptions });
     Ok(Reply::json(&data)?.at_top_too())
 }
 
@@ -77,7 +78,9 @@ async fn read_config(ctx: SysCtx, _: NoParams) -> Answer {
         0 => 0.into(),
         nanos => go_duration_text(i128::from(nanos)).into(),
     };
-    Reply::json(&json!({ "enabled": rotation.enabled, "max_operations": rotation.max_operations, "interval": interval }))
+    Reply::json(
+        &json!({ "enabled": rotation.enabled, "max_operations": rotation.max_operations, "interval": interval }),
+    )
 }
 
 async fn write_config(ctx: SysCtx, params: ConfigParams) -> Answer {
@@ -101,7 +104,8 @@ async fn write_config(ctx: SysCtx, params: ConfigParams) -> Answer {
         }
         rotation.interval = i64::try_from(nanos).map_err(|_| EngineError::bad("interval is too long"))?;
     }
-    let bytes = serde_json::to_vec(&rotation).map_err(|_| EngineError::internal("the settings could not be written"))?;
+    let bytes =
+        serde_json::to_vec(&rotation).map_err(|_| EngineError::internal("the settings could not be written"))?;
     view(&ctx).put(PLACE, bytes)?;
     Ok(Reply::none())
 }

@@ -54,7 +54,11 @@ async fn random_bytes(_: SysCtx, params: RandomParams) -> Answer {
     let count = if in_path.is_empty() {
         params.bytes
     } else {
-        in_path.parse().map_err(|_| EngineError::bad(format!("error parsing url-set byte count: strconv.Atoi: parsing {in_path:?}: invalid syntax")))?
+        in_path.parse().map_err(|_| {
+            EngineError::bad(format!(
+                "error parsing url-set byte count: strconv.Atoi: parsing {in_path:?}: invalid syntax"
+            ))
+        })?
     };
     if count < 1 {
         return Err(EngineError::bad("\"bytes\" cannot be less than 1"));

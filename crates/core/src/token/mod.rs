@@ -10,8 +10,8 @@ mod revoke;
 mod routes;
 mod store;
 
-pub use authenticate::{Caller, TokenHandle, authenticate};
-pub use create::{Issued, NewToken, auth_block_of, issue};
+pub use authenticate::{Caller, authenticate};
+pub use create::{NewToken, issue};
 pub use revoke::{revoke_tree, sweep};
 pub use routes::routes;
 pub use store::TokenStore;

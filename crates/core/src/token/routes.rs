@@ -70,7 +70,9 @@ struct AccessorParams {
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
         Route::sudo("accessors").help("List the accessors of all tokens.", "").list(accessors),
-        Route::token("create").help("Create a token below the caller's.", "").update(|c, p| create(c, p, Orphan::AsAsked)),
+        Route::token("create")
+            .help("Create a token below the caller's.", "")
+            .update(|c, p| create(c, p, Orphan::AsAsked)),
         Route::token("create-orphan")
             .help("Create a token without a parent.", "")
             .update(|c, p| create(c, p, Orphan::Always)),
@@ -107,7 +109,8 @@ async fn create(ctx: SysCtx, params: CreateParams, orphan: Orphan) -> Answer {
         explicit_max_ttl: params.explicit_max_ttl.filter(|t| !t.is_zero()),
         period: params.period.filter(|p| !p.is_zero()),
     };
-    let endless = policies.iter().any(PolicyName::is_root) && asked.ttl.is_none_or(Seconds::is_zero) && asked.period.is_none();
+    let endless =
+        policies.iter().any(PolicyName::is_root) && asked.ttl.is_none_or(Seconds::is_zero) && asked.period.is_none();
     let granted = grant(bounds, asked);
     warnings.extend(granted.warnings);
     let is_orphan = orphan == Orphan::Always || params.no_parent;
@@ -275,7 +278,13 @@ async fn lookup_accessor(ctx: SysCtx, params: AccessorParams) -> Answer {
     }
 }
 
-async fn renew_found(ctx: &SysCtx, hash: TokenHash, mut record: TokenRecord, id: String, increment: Option<Seconds>) -> Answer {
+async fn renew_found(
+    ctx: &SysCtx,
+    hash: TokenHash,
+    mut record: TokenRecord,
+    id: String,
+    increment: Option<Seconds>,
+) -> Answer {
     if record.expires.is_none() || !record.renewable {
         return Err(EngineError::bad("lease is not renewable"));
     }

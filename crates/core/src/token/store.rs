@@ -112,8 +112,11 @@ impl TokenStore<'_> {
     pub async fn accessors(&self, limit: usize) -> Result<Vec<Accessor>, EngineError> {
         let (start, end) = plain_range(Keyspace::Token, &[]);
         let found = self.0.range(&start, &end, limit).await?;
-        let mut names: Vec<Accessor> =
-            found.iter().filter_map(|(_, bytes)| decode::<TokenRecord>("token", bytes).ok()).map(|r| r.accessor).collect();
+        let mut names: Vec<Accessor> = found
+            .iter()
+            .filter_map(|(_, bytes)| decode::<TokenRecord>("token", bytes).ok())
+            .map(|r| r.accessor)
+            .collect();
         names.sort_unstable();
         Ok(names)
     }

@@ -90,7 +90,9 @@ impl Pattern {
             return segments.is_empty().then_some(false);
         };
         match *first {
-            Part::Literal(word) => (*segments.first()? == word).then(|| self.step(others, &segments[1..], slash, captures))?,
+            Part::Literal(word) => {
+                (*segments.first()? == word).then(|| self.step(others, &segments[1..], slash, captures))?
+            }
             Part::One(name, charset) => {
                 let segment = segments.first().filter(|s| charset.allows(s))?;
                 captures.0.push((name, (*segment).to_owned()));

@@ -59,6 +59,11 @@ impl<T> Disclosable<T> {
         Self { answer }
     }
 
+    /// The same proof around what `change` makes of the answer: details that the record does not show.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Disclosable<U> {
+        Disclosable { answer: change(self.answer) }
+    }
+
     pub const fn answer(&self) -> &T {
         &self.answer
     }
