@@ -105,6 +105,14 @@ impl Core {
         self.seal(drain, 0).await;
     }
 
+    /// Opens the files of audit devices anew, after somebody has moved them away. While sealed there are none.
+    pub fn reopen_audit(&self) {
+        let Ok(pass) = self.gate.pass() else { return };
+        for (path, error) in pass.owner().audit.reopen() {
+            tracing::error!(%path, %error, "an audit file could not be opened anew");
+        }
+    }
+
     /// Makes a new mount table from the store and publishes it.
     pub(crate) async fn reload_mounts(&self, pass: &Pass<Unsealed>) -> Result<(), EngineError> {
         let unsealed = pass.owner();
