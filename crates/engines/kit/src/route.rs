@@ -258,10 +258,11 @@ impl<C> Routes<C> {
     }
 
     /// The route of `path` (relative to the mount) and what it caught. The first pattern that fits wins, whatever its
-    /// operations: a path has one meaning.
+    /// operations: a path has one meaning. Only routes that can list pass over the trailing slash of a list.
     pub fn find(&self, path: &str, operation: Operation) -> Option<(&Route<C>, Captures)> {
-        let folder = matches!(operation, Operation::List | Operation::Scan);
+        let listing = matches!(operation, Operation::List | Operation::Scan);
         self.routes.iter().find_map(|route| {
+            let folder = listing && route.operation(operation).is_some();
             let mut captures = route.pattern.matches(path, folder)?;
             for name in route.folded {
                 let lower = captures.get(name).map(str::to_lowercase);

@@ -42,6 +42,11 @@ impl PhysicalKey {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Records that must be readable while sealed are stored as they are given (sealed by `rules/seal` where secret).
+    pub(crate) fn is_meta(&self) -> bool {
+        self.0.first() == Some(&(Keyspace::Meta as u8))
+    }
 }
 
 impl std::fmt::Debug for PhysicalKey {

@@ -2,9 +2,12 @@
 //! key and the sealed keyring; and the way from a sealed store to an open barrier.
 
 use crate::barrier::Barrier;
-use crate::key::{Keyspace, plain_key};
-use bulla_physical::{Batch, CommitError, ReadSet, Store, StoreError};
+use crate::error::BarrierError;
+use crate::key::{Keyspace, PhysicalKey, plain_key};
+use crate::txn::Txn;
+use bulla_physical::{Store, StoreError};
 use bulla_seal::{Keyring, RootKey, SealConfig, UnsealKey, open_keyring, open_root_key, seal_keyring, seal_root_key};
+use std::sync::Arc;
 
 /// Names of the records in the clear.
 pub mod meta {
@@ -32,7 +35,7 @@ pub enum SealedStoreError {
     #[error("the store could not be read")]
     Store(#[from] StoreError),
     #[error("the store did not take the write")]
-    Commit(#[from] CommitError),
+    Barrier(#[source] BarrierError),
     #[error("no randomness could be had from the system")]
     Randomness,
 }
@@ -53,7 +56,7 @@ impl SealedStore {
     }
 
     pub async fn get(&self, name: &[u8]) -> Result<Option<Vec<u8>>, SealedStoreError> {
-        let key = plain_key(Keyspace::Meta, &[name]);
+        let key = meta_key(name);
         Ok(self.store.snapshot()?.get(key.bytes()).await?.map(|value| value.to_vec()))
     }
 
@@ -63,52 +66,52 @@ impl SealedStore {
         SealConfig::from_bytes(&bytes).map(Some).map_err(|_| SealedStoreError::Damaged("seal-config"))
     }
 
-    /// Writes a fresh installation in one batch; a second, concurrent one is refused.
-    pub async fn initialise(
+    /// Begins a fresh installation: a barrier under new keys and a transaction that already holds the sealed keys and
+    /// the configuration. The caller adds its first records and commits, so that all is there or nothing; of two
+    /// concurrent initialisations one meets a conflict.
+    ///
+    /// # Errors
+    /// [`SealedStoreError::AlreadyInitialised`].
+    pub async fn begin_initialise(
         &self,
         config: &SealConfig,
         unseal: &UnsealKey,
-        root: &RootKey,
-        keyring: &Keyring,
+        root: RootKey,
+        keyring: Keyring,
         cluster: Vec<u8>,
-    ) -> Result<(), SealedStoreError> {
-        let snapshot = self.store.snapshot()?;
-        let config_key = plain_key(Keyspace::Meta, &[meta::SEAL_CONFIG]);
-        if snapshot.get(config_key.bytes()).await?.is_some() {
+    ) -> Result<(Arc<Barrier>, Arc<Txn>), SealedStoreError> {
+        let sealed_keyring = seal_keyring(&root, &keyring).map_err(|_| SealedStoreError::Randomness)?;
+        let sealed_root = seal_root_key(unseal, &root).map_err(|_| SealedStoreError::Randomness)?;
+        let barrier = Arc::new(Barrier::new(self.store.clone(), root, keyring));
+        let txn = Txn::before_open(&barrier).map_err(SealedStoreError::Barrier)?;
+        if txn.get(&meta_key(meta::SEAL_CONFIG)).await.map_err(SealedStoreError::Barrier)?.is_some() {
             return Err(SealedStoreError::AlreadyInitialised);
         }
-        let mut reads = ReadSet::default();
-        reads.add_key(config_key.bytes());
-        let mut batch = self.key_batch(config, unseal, root)?;
-        batch.put(name(meta::KEYRING), seal_keyring(root, keyring).map_err(|_| SealedStoreError::Randomness)?);
-        batch.put(name(meta::CLUSTER), cluster);
-        match self.store.commit(Some(snapshot.seq()), reads, batch).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Conflict) => Err(SealedStoreError::AlreadyInitialised),
-            Err(other) => Err(other.into()),
-        }
+        txn.put(meta_key(meta::SEAL_CONFIG), config.to_bytes());
+        txn.put(meta_key(meta::ROOT_KEY), sealed_root);
+        txn.put(meta_key(meta::KEYRING), sealed_keyring);
+        txn.put(meta_key(meta::CLUSTER), cluster);
+        Ok((barrier, txn))
     }
 
-    /// Seal configuration and sealed root key: what a rekey replaces, together or not at all.
-    fn key_batch(&self, config: &SealConfig, unseal: &UnsealKey, root: &RootKey) -> Result<Batch, SealedStoreError> {
-        let mut batch = Batch::default();
-        batch.put(name(meta::SEAL_CONFIG), config.to_bytes());
-        batch.put(name(meta::ROOT_KEY), seal_root_key(unseal, root).map_err(|_| SealedStoreError::Randomness)?);
-        Ok(batch)
-    }
-
-    /// Puts new shares in force for the same root key, in one batch.
-    pub async fn rekey(&self, config: &SealConfig, unseal: &UnsealKey, root: &RootKey) -> Result<(), SealedStoreError> {
-        let batch = self.key_batch(config, unseal, root)?;
-        self.store.commit(None, ReadSet::default(), batch).await?;
+    /// Puts new shares in force for the same root key, inside the caller's transaction.
+    ///
+    /// # Errors
+    /// No randomness.
+    pub fn rekey(txn: &Txn, config: &SealConfig, unseal: &UnsealKey) -> Result<(), SealedStoreError> {
+        let sealed = seal_root_key(unseal, txn.barrier().root_key()).map_err(|_| SealedStoreError::Randomness)?;
+        txn.put(meta_key(meta::SEAL_CONFIG), config.to_bytes());
+        txn.put(meta_key(meta::ROOT_KEY), sealed);
         Ok(())
     }
 
-    /// Makes a keyring durable before it is put in force.
-    pub async fn store_keyring(&self, root: &RootKey, keyring: &Keyring) -> Result<(), SealedStoreError> {
-        let mut batch = Batch::default();
-        batch.put(name(meta::KEYRING), seal_keyring(root, keyring).map_err(|_| SealedStoreError::Randomness)?);
-        self.store.commit(None, ReadSet::default(), batch).await?;
+    /// Writes a keyring inside the caller's transaction; [`Barrier::install`] puts it in force after the commit.
+    ///
+    /// # Errors
+    /// No randomness.
+    pub fn put_keyring(txn: &Txn, keyring: &Keyring) -> Result<(), SealedStoreError> {
+        let sealed = seal_keyring(txn.barrier().root_key(), keyring).map_err(|_| SealedStoreError::Randomness)?;
+        txn.put(meta_key(meta::KEYRING), sealed);
         Ok(())
     }
 
@@ -127,6 +130,6 @@ impl SealedStore {
     }
 }
 
-fn name(name: &[u8]) -> Vec<u8> {
-    plain_key(Keyspace::Meta, &[name]).bytes().to_vec()
+fn meta_key(name: &[u8]) -> PhysicalKey {
+    plain_key(Keyspace::Meta, &[name])
 }

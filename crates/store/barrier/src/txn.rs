@@ -6,7 +6,7 @@
 use crate::barrier::Barrier;
 use crate::error::BarrierError;
 use crate::gate::Pass;
-use crate::key::PhysicalKey;
+use crate::key::{Keyspace, PhysicalKey};
 use bulla_physical::{Batch, ReadSet, Snapshot};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -49,7 +49,15 @@ impl Txn {
         Self::on(Arc::clone(pass.barrier()))
     }
 
-    pub(crate) fn on(barrier: Arc<Barrier>) -> Result<Arc<Self>, BarrierError> {
+    /// A transaction on a barrier that no gate guards yet: initialisation, and the first reading after an unseal.
+    ///
+    /// # Errors
+    /// The store is closed.
+    pub fn before_open(barrier: &Arc<Barrier>) -> Result<Arc<Self>, BarrierError> {
+        Self::on(Arc::clone(barrier))
+    }
+
+    fn on(barrier: Arc<Barrier>) -> Result<Arc<Self>, BarrierError> {
         let snapshot = barrier.store().snapshot()?;
         Ok(Arc::new(Self { barrier, snapshot, pending: Mutex::default() }))
     }
@@ -69,6 +77,7 @@ impl Txn {
             pending.reads.add_key(&key.0);
         }
         match self.snapshot.get(&key.0).await? {
+            Some(frame) if key.is_meta() => Ok(Some(frame.to_vec())),
             Some(frame) => self.barrier.open_value(&key.0, &frame).map(Some),
             None => Ok(None),
         }
@@ -169,6 +178,7 @@ impl Txn {
         let mut batch = Batch::default();
         for (key, value) in writes {
             match value {
+                Some(plain) if key.first() == Some(&(Keyspace::Meta as u8)) => batch.put(key, plain),
                 Some(plain) => {
                     let key = PhysicalKey(key);
                     let frame = self.barrier.seal_value(&key, &plain)?;

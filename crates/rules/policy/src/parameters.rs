@@ -1,0 +1,125 @@
+//! Rules about the parameters of a request: which may, must or must not be there, and with which values.
+
+use crate::ask::Parameters;
+use serde_json::Value;
+use std::ops::ControlFlow;
+
+/// Names in lower case, each with its values; no values means "any value".
+pub(crate) type NamedValues = Vec<(String, Vec<Value>)>;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ParameterRules {
+    /// Empty: anything is allowed.
+    pub(crate) allowed: NamedValues,
+    pub(crate) denied: NamedValues,
+    /// In lower case.
+    pub(crate) required: Vec<String>,
+}
+
+const ANY: &str = "*";
+
+impl ParameterRules {
+    pub(crate) fn merge(&mut self, other: &Self) {
+        merge_values(&mut self.allowed, &other.allowed);
+        merge_values(&mut self.denied, &other.denied);
+        for name in &other.required {
+            if !self.required.contains(name) {
+                self.required.push(name.clone());
+            }
+        }
+    }
+
+    pub(crate) fn requires(&self, name: &str) -> bool {
+        self.required.iter().any(|r| r == name)
+    }
+
+    pub(crate) fn allow(&self, parameters: &dyn Parameters) -> bool {
+        if !self.required.iter().all(|name| parameters.has(name)) {
+            return false;
+        }
+        if self.denied.is_empty() && self.allowed.is_empty() {
+            return true;
+        }
+        let mut good = true;
+        parameters.visit(&mut |name, value| {
+            good = !self.denies(name, value) && self.allows(name, value);
+            if good { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        good
+    }
+
+    fn denies(&self, name: &str, value: &Value) -> bool {
+        self.denied.iter().any(|(rule, values)| {
+            rule == ANY || (same_name(rule, name) && (values.is_empty() || values.iter().any(|v| hits(v, value))))
+        })
+    }
+
+    fn allows(&self, name: &str, value: &Value) -> bool {
+        match self.allowed.iter().find(|(rule, _)| same_name(rule, name)) {
+            Some((_, values)) => values.is_empty() || values.iter().any(|v| permits(v, value)),
+            None => self.allowed.is_empty() || self.allowed.iter().any(|(rule, _)| rule == ANY),
+        }
+    }
+}
+
+fn merge_values(own: &mut NamedValues, other: &NamedValues) {
+    for (name, values) in other {
+        match own.iter_mut().find(|(n, _)| n == name) {
+            None => own.push((name.clone(), values.clone())),
+            Some((_, mine)) if values.is_empty() || mine.is_empty() => mine.clear(),
+            Some((_, mine)) => mine.extend(values.iter().cloned()),
+        }
+    }
+}
+
+/// Parameter names ignore case; `rule` is in lower case already.
+fn same_name(rule: &str, name: &str) -> bool {
+    rule == name || name.chars().flat_map(char::to_lowercase).eq(rule.chars())
+}
+
+/// An allowed value is matched strictly: same type, same spelling, with a star at either end of a text.
+pub(crate) fn permits(rule: &Value, value: &Value) -> bool {
+    match (rule, value) {
+        (Value::String(rule), Value::String(value)) => globbed(rule, value),
+        _ => rule == value,
+    }
+}
+
+/// A denied value is matched generously, since engines take one thing in many spellings: case and outer space do not
+/// count, a list is looked through, a text is also taken as joined by commas, and a number may come as a text.
+pub(crate) fn hits(rule: &Value, value: &Value) -> bool {
+    if permits(rule, value) {
+        return true;
+    }
+    match value {
+        Value::Array(elements) => elements.iter().any(|e| hits(rule, e)),
+        Value::String(text) => folded_hit(rule, text) || text.split(',').any(|piece| folded_hit(rule, piece)),
+        Value::Number(number) => folded_hit(rule, &number.to_string()),
+        Value::Bool(flag) => folded_hit(rule, if *flag { "true" } else { "false" }),
+        Value::Null | Value::Object(_) => false,
+    }
+}
+
+fn folded_hit(rule: &Value, text: &str) -> bool {
+    let rule = match rule {
+        Value::String(rule) => rule.trim().to_lowercase(),
+        Value::Number(_) | Value::Bool(_) => rule.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return false,
+    };
+    let text = text.trim().to_lowercase();
+    let numbers = rule.parse::<f64>().ok().zip(text.parse::<f64>().ok());
+    globbed(&rule, &text) || numbers.is_some_and(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+/// A star at the start, the end or both; a lone star is only itself.
+fn globbed(rule: &str, text: &str) -> bool {
+    if rule.len() < 2 {
+        return rule == text;
+    }
+    match (rule.strip_prefix('*'), rule.strip_suffix('*')) {
+        (Some(_), Some(_)) => text.contains(&rule[1..rule.len() - 1]),
+        (Some(end), None) => text.ends_with(end),
+        (None, Some(start)) => text.starts_with(start),
+        (None, None) => rule == text,
+    }
+}

@@ -1,0 +1,17 @@
+//! An ACL policy as its author wrote it. Lies at `policy/<escaped name>` of its namespace.
+
+use bulla_types::Time;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PolicyRecord {
+    pub text: String,
+    /// Counts the writes of this policy, for check-and-set.
+    pub version: u64,
+    pub modified: Time,
+    pub cas_required: bool,
+    pub expires: Option<Time>,
+    pub allow_slashes_in_identity_templates: bool,
+    pub allow_wildcards_in_identity_templates: bool,
+}

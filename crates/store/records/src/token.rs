@@ -1,0 +1,93 @@
+//! A token. Lies under the keyed hash of its id; the id itself is nowhere. Its lease is this record.
+
+use bulla_types::{Accessor, NamespaceId, PolicyName, ScopeId, Seconds, Time};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenKindRecord {
+    #[default]
+    Service,
+    Batch,
+}
+
+impl TokenKindRecord {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenRecord {
+    pub namespace: NamespaceId,
+    pub accessor: Accessor,
+    /// Keyed hash of the parent, hex; `None` = orphan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    pub policies: Vec<PolicyName>,
+    /// Where it was made: `auth/token/create`.
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta: Option<IndexMap<String, String>>,
+    #[serde(default)]
+    pub display_name: String,
+    /// Uses left; `None` = unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u32>,
+    pub created: Time,
+    /// The duration it was made with; zero = does not expire.
+    #[serde(default)]
+    pub creation_ttl: Seconds,
+    /// `None` = never (root tokens only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Time>,
+    /// The duration of the last renewal (or creation), which a renewal without increment repeats.
+    #[serde(default)]
+    pub last_ttl: Seconds,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_renewal: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explicit_max_ttl: Option<Seconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Seconds>,
+    #[serde(default)]
+    pub renewable: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub entity_id: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound_cidrs: Vec<String>,
+    #[serde(default)]
+    pub kind: TokenKindRecord,
+    /// Scope of its cubbyhole.
+    pub cubbyhole: ScopeId,
+    /// Maximum lifetime that the auth method or mount set when it was made; zero = the mount's at renewal.
+    #[serde(default)]
+    pub max_ttl: Seconds,
+    /// Accessor of the auth mount that made it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mount_accessor: String,
+    /// What the auth method keeps for renewal, JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub internal: Option<String>,
+}
+
+impl TokenRecord {
+    pub fn is_root(&self) -> bool {
+        self.policies.iter().any(PolicyName::is_root)
+    }
+
+    pub fn expired(&self, now: Time) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+
+    /// Seconds left at `now`; zero for tokens that never expire.
+    pub fn ttl(&self, now: Time) -> Seconds {
+        self.expires.map_or(Seconds::ZERO, |end| now.until(end))
+    }
+}
