@@ -65,7 +65,7 @@ impl Field for VersionList {
             Value::String(text) => number(text),
             _ => Err("expected version numbers".to_owned()),
         };
-        match raw.to_value() {
+        match serde_json::from_str(raw.get()).map_err(|_| "expected version numbers".to_owned())? {
             Value::Null => Ok(Self(Vec::new())),
             Value::Array(items) => items.iter().map(item).collect::<Result<_, _>>().map(Self),
             Value::String(text) if text.is_empty() => Ok(Self(Vec::new())),

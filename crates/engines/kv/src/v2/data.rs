@@ -7,7 +7,6 @@ use crate::params::{PathOnly, Sent, secret_path, writable_path};
 use crate::tree::{Tree, TreeError};
 use bulla_kit::{Answer, Ctx, EngineError, Field, Params, RawJson, Reply};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 #[derive(Params)]
@@ -182,11 +181,12 @@ fn check_and_set(options: &RawJson) -> Result<CheckAndSet, EngineError> {
         return Ok(CheckAndSet::NotSent);
     }
     check_object("options", options)?;
-    let Value::Object(members) = options.to_value() else { return Ok(CheckAndSet::NotSent) };
-    let Some(cas) = members.get("cas") else { return Ok(CheckAndSet::NotSent) };
     let unreadable = || EngineError::bad("error parsing check-and-set parameter");
-    let raw = RawJson::of(cas).map_err(|_| unreadable())?;
-    i64::decode(&raw).map(CheckAndSet::Follows).map_err(|_| unreadable())
+    let members: BTreeMap<String, RawJson> = serde_json::from_str(options.get()).map_err(|_| unreadable())?;
+    match members.get("cas") {
+        Some(cas) => i64::decode(cas).map(CheckAndSet::Follows).map_err(|_| unreadable()),
+        None => Ok(CheckAndSet::NotSent),
+    }
 }
 
 impl CheckAndSet {

@@ -24,10 +24,17 @@ pub async fn from_v1(view: &View, now: Time) -> Result<(), EngineError> {
     for path in names {
         let old = v1::record(&path);
         let Some(bytes) = view.get(&old).await? else { continue };
-        let random = bulla_crypto::random::bytes().map_err(|_| EngineError::internal("no randomness could be had from the system"))?;
-        let mut metadata = Metadata::new(KeyId(random), now);
+        let mut metadata = Metadata::new(key_id(view, &path), now);
         secret::add_version(view, &path, &mut metadata, &config, v1::object(bytes)?, now)?;
         view.delete(&old)?;
     }
     Ok(())
+}
+
+/// There is no request here to ask for randomness; a keyed hash of the path is as unique and says as little.
+fn key_id(view: &View, path: &str) -> KeyId {
+    let hash = view.hash("kv upgrade", path.as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    KeyId(id)
 }
