@@ -65,9 +65,9 @@ fn routes() -> Vec<Route<Ctx>> {
         root("destroy"),
         root("metadata").list(metadata::list).scan(metadata::scan),
         data_route(),
-        by_number("delete/{path..}", "Marks versions of a secret as deleted.").update(versions::delete),
-        by_number("undelete/{path..}", "Takes the mark of deletion off versions of a secret.").update(versions::undelete),
-        by_number("destroy/{path..}", "Removes versions of a secret for good.").update(versions::destroy),
+        by_number("delete/{path..?}", "Marks versions of a secret as deleted.").update(versions::delete),
+        by_number("undelete/{path..?}", "Takes the mark of deletion off versions of a secret.").update(versions::undelete),
+        by_number("destroy/{path..?}", "Removes versions of a secret for good.").update(versions::destroy),
         metadata_route(),
         Route::token("detailed-metadata/{path..?}")
             .help("Lists secrets together with their metadata.", "As a list of `metadata/`, with `key_info` beside the names.")
@@ -87,7 +87,7 @@ fn config_route() -> Route<Ctx> {
 }
 
 fn data_route() -> Route<Ctx> {
-    Route::token("data/{path..}")
+    Route::token("data/{path..?}")
         .help(
             "Reads and writes versions of a secret.",
             "A write makes a new version; a patch merges into the newest one (RFC 7396); a delete marks the newest one.",
@@ -100,7 +100,7 @@ fn data_route() -> Route<Ctx> {
 }
 
 fn metadata_route() -> Route<Ctx> {
-    Route::token("metadata/{path..}")
+    Route::token("metadata/{path..?}")
         .help(
             "Settings and notes of a secret, and the list of its versions.",
             "Deleting the metadata removes the secret with all its versions.",
