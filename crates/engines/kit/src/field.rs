@@ -90,10 +90,9 @@ impl Field for String {
     const KIND: FieldKind = FieldKind::Text;
 
     fn decode(raw: &RawJson) -> Result<Self, String> {
-        match raw.get().as_bytes() {
-            // A number keeps the text it was written with.
-            [b'0'..=b'9' | b'-', ..] => return Ok(raw.get().to_owned()),
-            _ => {}
+        // A number keeps the text it was written with.
+        if raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+            return Ok(raw.get().to_owned());
         }
         match value_of(raw)? {
             Value::String(text) => Ok(text),

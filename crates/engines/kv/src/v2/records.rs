@@ -189,3 +189,81 @@ pub fn encode<T: Serialize>(what: &str, record: &T) -> Result<Vec<u8>, EngineErr
 fn is_false(flag: &bool) -> bool {
     !flag
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    const BEGIN: Time = Time::from_unix(1_704_067_200);
+
+    fn id() -> KeyId {
+        KeyId(std::array::from_fn(|i| u8::try_from(i).unwrap()))
+    }
+
+    fn metadata() -> Metadata {
+        let later = BEGIN.plus(Seconds(1));
+        let destroyed = VersionRecord { created_time: BEGIN, deletion_time: Some(BEGIN.plus(Seconds(60))), destroyed: true };
+        let live = VersionRecord { created_time: later, deletion_time: None, destroyed: false };
+        Metadata {
+            updated_time: later,
+            current_version: 3,
+            oldest_version: 2,
+            versions: BTreeMap::from([(2, destroyed), (3, live)]),
+            max_versions: 2,
+            cas_required: true,
+            delete_version_after: Seconds(90),
+            custom_metadata: BTreeMap::from([("owner".into(), "ada".into())]),
+            metadata_version: 4,
+            ..Metadata::new(id(), BEGIN)
+        }
+    }
+
+    /// What has been written once is read for ever; what is written now is what the file shows.
+    #[test]
+    fn stored_forms_stay() {
+        let text = include_str!("../../golden/metadata.json").trim();
+        assert_eq!(decode::<Metadata>("metadata", text.as_bytes()).unwrap(), metadata());
+        assert_eq!(encode("metadata", &metadata()).unwrap(), text.as_bytes());
+        let oldest = include_str!("../../golden/metadata-oldest.json").trim();
+        assert_eq!(decode::<Metadata>("metadata", oldest.as_bytes()).unwrap(), Metadata::new(id(), BEGIN));
+        let config = Config {
+            max_versions: 5,
+            cas_required: true,
+            metadata_cas_required: false,
+            delete_version_after: MountDeletion::After(Seconds(90)),
+        };
+        let text = include_str!("../../golden/config.json").trim();
+        assert_eq!(decode::<Config>("configuration", text.as_bytes()).unwrap(), config);
+        assert_eq!(encode("configuration", &config).unwrap(), text.as_bytes());
+        assert_eq!(decode::<Config>("configuration", b"{}").unwrap(), Config::default());
+        let text = include_str!("../../golden/version.json").trim();
+        let value: VersionValue = decode("version", text.as_bytes()).unwrap();
+        assert_eq!(encode("version", &value).unwrap(), text.as_bytes());
+    }
+
+    /// Two secrets that shared an id would share their values.
+    #[test]
+    fn metadata_without_a_proper_id_is_no_metadata() {
+        for id in ["", "\"key_id\":\"00\",", "\"key_id\":\"zz0102030405060708090a0b0c0d0e0f\","] {
+            let text = format!("{{{id}\"created_time\":1,\"updated_time\":1}}");
+            assert!(decode::<Metadata>("metadata", text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_largest_map_of_versions_fits_one_record() {
+        let mut metadata = Metadata { max_versions: u32::MAX, ..Metadata::new(id(), Time(u64::MAX)) };
+        let dead = VersionRecord { created_time: Time(u64::MAX), deletion_time: Some(Time(u64::MAX)), destroyed: true };
+        let first = u64::from(u32::MAX);
+        metadata.versions = (first..first + MAX_VERSIONS).map(|number| (number, dead)).collect();
+        (metadata.current_version, metadata.oldest_version) = (first + MAX_VERSIONS - 1, first);
+        // Quotes are the characters that grow most in JSON.
+        let value = "\"".repeat(512);
+        metadata.custom_metadata = (0..64).map(|i| (format!("{i:02}{}", "\"".repeat(126)), value.clone())).collect();
+        let dropped = metadata.add_version(&Config::default(), Time(u64::MAX));
+        assert_eq!((dropped.len(), metadata.versions.len() as u64), (1, MAX_VERSIONS));
+        let size = encode("metadata", &metadata).unwrap().len();
+        assert!(size < (1 << 20) + (60 << 10), "{size}");
+    }
+}
