@@ -1,8 +1,8 @@
 //! Types of parameters and the weak input forms in which clients send them: numbers as texts, `"5m"`, comma lists.
 
 use bulla_types::{Seconds, parse_duration};
-use indexmap::IndexMap;
 use bulla_wire::RawJson;
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
 
