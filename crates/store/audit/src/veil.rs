@@ -45,10 +45,14 @@ impl HmacKey {
 
     fn push(&self, secret: &[u8], out: &mut Vec<u8>) {
         let tag = hmac::sign(&self.0, secret);
-        out.extend_from_slice(LABEL);
-        for byte in tag.as_ref() {
-            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        // Digits first into an array: appending them one by one to a vector took longer than the hash.
+        let mut digits = [0_u8; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(tag.as_ref()) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 15)];
         }
+        out.extend_from_slice(LABEL);
+        out.extend_from_slice(&digits);
     }
 }
 
