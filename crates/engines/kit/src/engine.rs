@@ -1,0 +1,71 @@
+//! What an engine is to the server: its routes, and what happens to a mount and to a lease around requests.
+
+use crate::{Answer, Ctx, EngineError, Input, RawJson, Routes, View};
+use bulla_types::{Seconds, Time};
+use indexmap::IndexMap;
+use std::future::Future;
+use std::pin::Pin;
+
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineKind {
+    Secrets,
+    Auth,
+}
+
+/// What a mount was given when it was enabled or tuned.
+#[derive(Clone, Debug, Default)]
+pub struct MountSettings {
+    pub options: IndexMap<String, String>,
+}
+
+/// A lease as its engine sees it again at renewal and revocation.
+#[derive(Clone, Debug)]
+pub struct SecretLease {
+    pub kind: String,
+    /// What the engine asked to keep when it issued the secret.
+    pub internal: RawJson,
+    pub issued: Time,
+    pub ttl: Seconds,
+    pub increment: Option<Seconds>,
+}
+
+/// Why a secret is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevokeReason {
+    Expired,
+    Asked,
+    TokenGone,
+    MountGone,
+}
+
+/// A secrets engine or auth method.
+pub trait Engine: Send + Sync + 'static {
+    fn kind(&self) -> EngineKind;
+
+    fn routes(&self) -> &Routes<Ctx>;
+
+    /// One paragraph for `?help=1` on the mount itself.
+    fn help(&self) -> &'static str;
+
+    /// The answer to a path that fits no route.
+    fn unmatched(&self, _input: &Input) -> Answer {
+        Err(EngineError::UnsupportedPath)
+    }
+
+    /// Runs inside the transaction that enables the mount or changes its options.
+    fn setup<'a>(&'a self, _view: &'a View, _settings: &'a MountSettings, _now: Time) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Renews a secret; answers the new duration.
+    fn renew<'a>(&'a self, _ctx: &'a Ctx, _lease: &'a SecretLease) -> BoxFuture<'a, Result<Seconds, EngineError>> {
+        Box::pin(std::future::ready(Err(EngineError::bad("lease is not renewable"))))
+    }
+
+    /// Takes a secret back. Called again after a failure or a restart: must not mind that it is gone already.
+    fn revoke<'a>(&'a self, _ctx: &'a Ctx, _lease: &'a SecretLease, _why: RevokeReason) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

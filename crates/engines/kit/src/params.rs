@@ -1,0 +1,79 @@
+//! Typed parameters of a handler. `#[derive(Params)]` writes the implementation from a struct's fields.
+
+use crate::field::FieldKind;
+use crate::route::Input;
+use crate::{EngineError, Field, RawJson};
+
+/// Where a parameter comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamSource {
+    /// A capture of the route's pattern.
+    Path,
+    /// A member of the JSON body or form, or of the query where there is no body.
+    Body,
+}
+
+/// One parameter as documentation and OpenAPI show it.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldSpec {
+    pub name: &'static str,
+    pub kind: FieldKind,
+    pub source: ParamSource,
+    pub help: &'static str,
+    pub required: bool,
+}
+
+/// The parameters of a handler.
+pub trait Params: Sized + Send + 'static {
+    const FIELDS: &'static [FieldSpec];
+    /// The whole body is the user's data: no name in it is unknown.
+    const FREE_FORM: bool = false;
+
+    /// # Errors
+    /// [`EngineError::BadRequest`] names the field, never the value.
+    fn from_input(input: &Input) -> Result<Self, EngineError>;
+}
+
+/// For handlers without parameters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoParams;
+
+impl Params for NoParams {
+    const FIELDS: &'static [FieldSpec] = &[];
+
+    fn from_input(_: &Input) -> Result<Self, EngineError> {
+        Ok(Self)
+    }
+}
+
+/// The whole input, for handlers with free-form bodies.
+impl Params for Input {
+    const FIELDS: &'static [FieldSpec] = &[];
+    const FREE_FORM: bool = true;
+
+    fn from_input(input: &Input) -> Result<Self, EngineError> {
+        Ok(input.clone())
+    }
+}
+
+/// Reads one field as it was sent; `None` if it was not. What the derive calls. A capture of the path beats a body
+/// member of the same name.
+///
+/// # Errors
+/// The value has none of the accepted forms.
+pub fn read_field<T: Field>(input: &Input, name: &str, source: ParamSource) -> Result<Option<T>, EngineError> {
+    let from_path = (source == ParamSource::Path).then(|| input.captures.get(name)).flatten();
+    let raw = match (from_path, input.body.get(name)) {
+        (Some(text), _) => RawJson::of(text).map_err(|_| EngineError::internal("a path could not be read"))?,
+        (None, Some(raw)) => raw.clone(),
+        (None, None) => return Ok(None),
+    };
+    T::decode(&raw).map(Some).map_err(|why| {
+        EngineError::bad(format!("Field validation failed: error converting input for field \"{name}\": {why}"))
+    })
+}
+
+/// The refusal of a field that has to be sent.
+pub fn missing_field(name: &str) -> EngineError {
+    EngineError::bad(format!("missing required field \"{name}\""))
+}

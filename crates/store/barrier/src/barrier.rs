@@ -1,0 +1,168 @@
+//! The open barrier: the keys in use and the transformation of names and values under them.
+
+use crate::error::BarrierError;
+use crate::key::{Keyspace, PhysicalKey, hex};
+use arc_swap::ArcSwap;
+use bulla_crypto::{Aead, HmacKey, Siv, random};
+use bulla_physical::Store;
+use bulla_seal::{Keyring, RootKey};
+use bulla_types::ScopeId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Version of the value frame: version (1) | term (4, BE) | nonce (12) | ciphertext | tag (16).
+const FRAME: u8 = 1;
+const HEADER: usize = 1 + 4 + 12;
+const TAG: usize = 16;
+
+/// The largest plaintext of one record: 1 MiB for a secret and room for what surrounds it.
+pub const MAX_VALUE: usize = (1 << 20) + (60 << 10);
+
+/// Ciphers ready for use, made once per keyring.
+struct Ciphers {
+    by_term: BTreeMap<u32, Aead>,
+    active: u32,
+}
+
+/// Keys and store of an unsealed server. Dropped, and so erased, by the seal.
+pub struct Barrier {
+    store: Store,
+    root: RootKey,
+    keyring: parking_lot::Mutex<Keyring>,
+    ciphers: ArcSwap<Ciphers>,
+    names: Siv,
+    hash: HmacKey,
+    encryptions: AtomicU64,
+}
+
+impl Barrier {
+    pub fn new(store: Store, root: RootKey, keyring: Keyring) -> Self {
+        Self {
+            names: keyring.names_cipher(),
+            hash: keyring.hash_key(),
+            ciphers: ArcSwap::from_pointee(Ciphers::of(&keyring)),
+            encryptions: AtomicU64::new(0),
+            keyring: parking_lot::Mutex::new(keyring),
+            root,
+            store,
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn root_key(&self) -> &RootKey {
+        &self.root
+    }
+
+    /// Term, install time in unix seconds, and values encrypted under it since it was opened here.
+    pub fn key_status(&self) -> (u32, u64, u64) {
+        let keyring = self.keyring.lock();
+        let term = keyring.active_term();
+        (term, keyring.installed_at(term).unwrap_or_default(), self.encryptions.load(Ordering::Relaxed))
+    }
+
+    /// Looks at the keyring, for sealing it anew.
+    pub fn with_keyring<R>(&self, look: impl FnOnce(&Keyring) -> R) -> R {
+        look(&self.keyring.lock())
+    }
+
+    /// Puts a keyring in force that is durable already.
+    pub fn install(&self, keyring: Keyring) {
+        let mut held = self.keyring.lock();
+        self.ciphers.store(Arc::new(Ciphers::of(&keyring)));
+        *held = keyring;
+        self.encryptions.store(0, Ordering::Relaxed);
+    }
+
+    /// Keyed hash under which ids that are secrets (tokens, accessors, lease ids) are stored. `domain` keeps kinds apart.
+    pub fn hash_id(&self, domain: &str, id: &[u8]) -> [u8; 32] {
+        self.hash.sign_parts(&[domain.as_bytes(), &[0], id])
+    }
+
+    /// The key of `path` (segments joined by `/`) below `prefix`, itself a physical prefix of this scope.
+    pub(crate) fn name_key(&self, prefix: &[u8], path: &str) -> Result<PhysicalKey, BarrierError> {
+        let mut key = Vec::with_capacity(prefix.len() + path.len() + 64);
+        key.extend_from_slice(prefix);
+        for segment in path.split('/') {
+            self.push_segment(&mut key, segment)?;
+        }
+        if key.len() > PhysicalKey::MAX {
+            return Err(BarrierError::KeyTooLong { size: key.len(), limit: PhysicalKey::MAX });
+        }
+        Ok(PhysicalKey(key))
+    }
+
+    fn push_segment(&self, key: &mut Vec<u8>, segment: &str) -> Result<(), BarrierError> {
+        if segment.is_empty() {
+            return Err(BarrierError::EmptyName);
+        }
+        let length = u16::try_from(segment.len() + TAG)
+            .map_err(|_| BarrierError::KeyTooLong { size: segment.len(), limit: usize::from(u16::MAX) - TAG })?;
+        let mut sealed = Vec::with_capacity(segment.len() + TAG);
+        self.names.seal(key, segment.as_bytes(), &mut sealed);
+        key.extend_from_slice(&length.to_be_bytes());
+        key.extend_from_slice(&sealed);
+        Ok(())
+    }
+
+    /// Opens one sealed segment that stands below `parent`.
+    pub(crate) fn open_segment(&self, parent: &[u8], sealed: &[u8]) -> Option<String> {
+        let mut plain = Vec::with_capacity(sealed.len());
+        self.names.open(parent, sealed, &mut plain).ok()?;
+        String::from_utf8(plain).ok()
+    }
+
+    /// The physical prefix of a scope: a namespace's or a mount's.
+    pub(crate) fn scope_prefix(scope: ScopeId) -> Vec<u8> {
+        let mut prefix = Vec::with_capacity(17);
+        prefix.push(Keyspace::Named as u8);
+        prefix.extend_from_slice(&scope.0);
+        prefix
+    }
+
+    pub(crate) fn seal_value(&self, key: &PhysicalKey, plain: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        if plain.len() > MAX_VALUE {
+            return Err(BarrierError::ValueTooLarge { size: plain.len(), limit: MAX_VALUE });
+        }
+        let ciphers = self.ciphers.load();
+        let nonce: [u8; 12] = random::bytes().map_err(|_| BarrierError::Randomness)?;
+        let mut frame = Vec::with_capacity(HEADER + plain.len() + TAG);
+        frame.push(FRAME);
+        frame.extend_from_slice(&ciphers.active.to_be_bytes());
+        frame.extend_from_slice(&nonce);
+        frame.extend_from_slice(plain);
+        let cipher = ciphers.by_term.get(&ciphers.active).ok_or_else(|| damaged(key))?;
+        cipher.seal_from(&nonce, &key.0, &mut frame, HEADER);
+        self.encryptions.fetch_add(1, Ordering::Relaxed);
+        Ok(frame)
+    }
+
+    pub(crate) fn open_value(&self, key: &[u8], frame: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        let broken = || BarrierError::Damaged { key: hex(key) };
+        if frame.len() < HEADER + TAG || frame[0] != FRAME {
+            return Err(broken());
+        }
+        let term = u32::from_be_bytes(frame[1..5].try_into().map_err(|_| broken())?);
+        let nonce: [u8; 12] = frame[5..HEADER].try_into().map_err(|_| broken())?;
+        let ciphers = self.ciphers.load();
+        let cipher = ciphers.by_term.get(&term).ok_or_else(broken)?;
+        let mut plain = frame[HEADER..].to_vec();
+        let length = cipher.open(&nonce, key, &mut plain).map_err(|_| broken())?;
+        plain.truncate(length);
+        Ok(plain)
+    }
+}
+
+impl Ciphers {
+    fn of(keyring: &Keyring) -> Self {
+        let by_term = keyring.terms().filter_map(|term| Some((term, keyring.cipher(term)?))).collect();
+        Self { by_term, active: keyring.active_term() }
+    }
+}
+
+fn damaged(key: &PhysicalKey) -> BarrierError {
+    BarrierError::Damaged { key: hex(&key.0) }
+}

@@ -1,0 +1,150 @@
+//! Listing: names are encrypted, so their order on disk is no order; a folder's names are opened, then sorted.
+//!
+//! A listing seeks from child to child and skips what lies below each, so it costs the number of children, not of
+//! descendants. With a page limit only the smallest names are kept, so memory is bounded by the page.
+
+use crate::error::BarrierError;
+use crate::key::{after_prefix, hex};
+use crate::txn::Txn;
+use crate::view::Page;
+use std::collections::BTreeSet;
+
+/// Keys fetched from the store at a time.
+const CHUNK: usize = 512;
+
+/// One child's sealed segment as found in a key below `prefix`.
+struct Found<'a> {
+    sealed: &'a [u8],
+    /// Offset in the key where the segment ends.
+    end: usize,
+    is_folder: bool,
+}
+
+fn split<'a>(key: &'a [u8], prefix: &[u8]) -> Option<Found<'a>> {
+    let rest = key.get(prefix.len()..)?;
+    let length = usize::from(u16::from_be_bytes([*rest.first()?, *rest.get(1)?]));
+    let sealed = rest.get(2..2 + length)?;
+    Some(Found { sealed, end: prefix.len() + 2 + length, is_folder: rest.len() > 2 + length })
+}
+
+pub(crate) async fn children(txn: &Txn, prefix: &[u8], page: &Page) -> Result<Vec<String>, BarrierError> {
+    let end = after_prefix(prefix);
+    txn.remember_range(prefix, &end);
+    let mut names = Names { kept: BTreeSet::new(), page };
+    // A key equal to the prefix is the folder's own leaf, not a child: start after it.
+    let mut cursor = [prefix, &[0]].concat();
+    let own = txn.own_range(&cursor, &end);
+    loop {
+        let keys = txn.stored_keys(&cursor, &end, CHUNK).await?;
+        let full = keys.len() == CHUNK;
+        let mut skip_to: Option<Vec<u8>> = None;
+        for key in &keys {
+            if skip_to.as_ref().is_some_and(|to| key < to) {
+                continue;
+            }
+            let deleted = matches!(own.get(key), Some(None));
+            let Some(found) = split(key, prefix) else { continue };
+            if !deleted {
+                names.add(txn, prefix, &found);
+            }
+            // Below a deleted descendant another may still live: skip a subtree only once it is known to have one.
+            if found.is_folder && !deleted {
+                skip_to = Some(after_prefix(&key[..found.end]));
+            }
+        }
+        let (true, Some(last)) = (full, keys.last()) else { break };
+        cursor = match skip_to {
+            Some(to) if to > *last => to,
+            _ => [last.as_slice(), &[0]].concat(),
+        };
+    }
+    for (key, value) in &own {
+        if let (Some(_), Some(found)) = (value, split(key, prefix)) {
+            names.add(txn, prefix, &found);
+        }
+    }
+    Ok(names.kept.into_iter().collect())
+}
+
+/// The page's names so far, sorted, never more than the page's limit.
+struct Names<'a> {
+    kept: BTreeSet<String>,
+    page: &'a Page,
+}
+
+impl Names<'_> {
+    fn add(&mut self, txn: &Txn, parent: &[u8], found: &Found<'_>) {
+        let Some(mut name) = txn.barrier().open_segment(parent, found.sealed) else {
+            tracing::error!(key = hex(found.sealed), "a name does not open and is left out of the listing");
+            return;
+        };
+        if found.is_folder {
+            name.push('/');
+        }
+        if self.page.after.as_ref().is_some_and(|after| name.as_str() <= after.as_str()) {
+            return;
+        }
+        self.kept.insert(name);
+        if self.page.limit.is_some_and(|limit| self.kept.len() > limit) {
+            self.kept.pop_last();
+        }
+    }
+}
+
+pub(crate) async fn descendants(txn: &Txn, prefix: &[u8], limit: usize) -> Result<Vec<String>, BarrierError> {
+    let end = after_prefix(prefix);
+    txn.remember_range(prefix, &end);
+    let start = [prefix, &[0]].concat();
+    let own = txn.own_range(&start, &end);
+    let mut names = Vec::new();
+    let mut cursor = start;
+    loop {
+        let keys = txn.stored_keys(&cursor, &end, CHUNK).await?;
+        for key in &keys {
+            if !own.contains_key(key) && names.len() < limit {
+                names.extend(full_name(txn, prefix, key));
+            }
+        }
+        let Some(last) = keys.last().filter(|_| keys.len() == CHUNK && names.len() < limit) else { break };
+        cursor = [last.as_slice(), &[0]].concat();
+    }
+    for key in own.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key) {
+        if names.len() < limit {
+            names.extend(full_name(txn, prefix, key));
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Opens every segment of `key` below `prefix`.
+fn full_name(txn: &Txn, prefix: &[u8], key: &[u8]) -> Option<String> {
+    let mut at = prefix.len();
+    let mut name = String::new();
+    while at < key.len() {
+        let found = split(key, &key[..at])?;
+        let Some(segment) = txn.barrier().open_segment(&key[..at], found.sealed) else {
+            tracing::error!(key = hex(key), "a name does not open and is left out of the listing");
+            return None;
+        };
+        if !name.is_empty() {
+            name.push('/');
+        }
+        name.push_str(&segment);
+        at = found.end;
+    }
+    Some(name)
+}
+
+pub(crate) async fn clear(txn: &Txn, prefix: &[u8], limit: usize) -> Result<bool, BarrierError> {
+    clear_range(txn, prefix, &after_prefix(prefix), limit).await
+}
+
+pub(crate) async fn clear_range(txn: &Txn, start: &[u8], end: &[u8], limit: usize) -> Result<bool, BarrierError> {
+    let keys = txn.stored_keys(start, end, limit.saturating_add(1)).await?;
+    let done = keys.len() <= limit;
+    for key in txn.own_range(start, end).into_keys().chain(keys.into_iter().take(limit)) {
+        txn.delete(crate::key::PhysicalKey(key));
+    }
+    Ok(done)
+}
