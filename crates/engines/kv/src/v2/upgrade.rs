@@ -18,7 +18,9 @@ const MAX_SECRETS: usize = 100_000;
 pub async fn from_v1(view: &View, now: Time) -> Result<(), EngineError> {
     let names = view.scan(v1::FOLDER, MAX_SECRETS + 1).await?;
     if names.len() > MAX_SECRETS {
-        return Err(EngineError::bad(format!("the mount holds more than {MAX_SECRETS} secrets and cannot be upgraded in place")));
+        return Err(EngineError::bad(format!(
+            "the mount holds more than {MAX_SECRETS} secrets and cannot be upgraded in place"
+        )));
     }
     let config = Config::default();
     for path in names {
