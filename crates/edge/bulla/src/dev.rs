@@ -60,7 +60,7 @@ async fn ask(house: &dyn House, path: &str, token: &str, body: Value) -> Result<
         namespace: String::new(),
         path: RequestPath::parse(path).map_err(|e| fail(e.to_string()))?,
         operation: Operation::Update,
-        token: (!token.is_empty()).then(|| SecretText::new(token.to_owned())),
+        token: (!token.is_empty()).then(|| SecretText::from(token.to_owned())),
         body: Arc::new(body),
         wrap: None,
         remote: None,

@@ -13,12 +13,18 @@ mod house;
 mod log;
 mod options;
 mod process;
+mod registry;
 mod server;
 mod signals;
 mod start;
 mod wiring;
 
+use bulla_secret::ZeroingAlloc;
 use std::process::ExitCode;
+
+/// Every block is overwritten as it is freed: copies of secrets in buffers of libraries end with the buffer.
+#[global_allocator]
+static ALLOC: ZeroingAlloc = ZeroingAlloc;
 
 fn main() -> ExitCode {
     args::run(&std::env::args().skip(1).collect::<Vec<_>>())

@@ -33,12 +33,16 @@ pub fn run(options: &Options, environment: &Environment) -> ExitCode {
 
 fn start(options: &Options, environment: &Environment) -> Result<(), StartError> {
     let mut config = assemble(options, environment)?;
+    let _pid_file = config.pid_file.clone().map(process::PidFile::write).transpose()?;
     if let Some(tls) = options.dev.as_ref().and_then(|dev| dev.tls.as_ref()) {
         config.listeners[0].tls = Some(dev::make_certificates(tls)?);
     }
     let json = config.log_format.as_deref() == Some("json");
     let log = Log::start(config.log_level.as_deref().unwrap_or("info"), json, config.log_file.clone())?;
     config.warnings.iter().for_each(|line| tracing::warn!("{line}"));
+    for gap in bulla_secret::harden_process() {
+        tracing::warn!("{gap}");
+    }
     process::raise_file_limit();
     // As many workers as processors this process may use: `taskset` counts.
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -92,6 +96,11 @@ async fn serve(
         None => None,
     };
     announce(&config, &listeners, ready.as_ref());
+    if bulla_secret::mlock_refused() && !config.disable_mlock {
+        tracing::warn!(
+            "the system refuses to keep keys out of swap; raise the limit of locked memory or turn swap off"
+        );
+    }
     let service: Arc<dyn Service> = Arc::<dyn House>::clone(&house);
     let running: Vec<Running> =
         listeners.into_iter().map(|l| l.serve(Arc::clone(&service), Arc::clone(&connections))).collect();

@@ -17,6 +17,8 @@ pub enum StartError {
     Log { path: String, cause: std::io::Error },
     #[error("unknown log level `{0}`; there are trace, debug, info, warn and error")]
     LogLevel(String),
+    #[error("the process id cannot be written to `{path}`: {cause}")]
+    PidFile { path: String, cause: std::io::Error },
     #[error("the runtime cannot be started: {0}")]
     Runtime(std::io::Error),
     #[error("the development server could not be set up: {0}")]

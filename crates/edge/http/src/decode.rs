@@ -63,7 +63,7 @@ pub(crate) fn head(parts: &Parts, settings: &Settings) -> Result<Head, Early> {
         path: if folder { path.as_folder() } else { path },
         operation,
         namespace: namespace(parts)?,
-        token: token.map(|t| SecretText::new(t.to_owned())),
+        token: token.map(|t| SecretText::from(t.to_owned())),
         wrap,
         form: headers::media_type(&parts.headers).eq_ignore_ascii_case("application/x-www-form-urlencoded"),
         members: (!operation.writes()).then(|| members(pairs, operation)),
