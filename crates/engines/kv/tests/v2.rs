@@ -591,3 +591,21 @@ fn an_unversioned_mount_becomes_a_versioned_one() {
     kv.ask("DELETE metadata/a");
     assert_eq!(kv.bench.records(), 4);
 }
+
+#[test]
+fn a_mount_too_large_for_one_transaction_stays_as_it_is() {
+    let old = Story::v1();
+    let megabyte = format!(r#"{{"v":"{}"}}"#, "x".repeat(1 << 20));
+    for n in 0..24 {
+        old.tell(&format!("POST s{n}"), &megabyte);
+    }
+    let kv = Story { bench: old.bench.replaced(bulla_kv::kv_v2()) };
+    let error = kv.bench.setup(&[("version", "2")]).unwrap_err();
+    assert!(error.to_string().contains("cannot be upgraded in place"), "{error}");
+    let old = Story { bench: kv.bench.replaced(bulla_kv::kv_v1()) };
+    assert_eq!(old.ask("GET s0").status, 200);
+    old.ask("DELETE s0");
+    let kv = Story { bench: old.bench.replaced(bulla_kv::kv_v2()) };
+    kv.bench.setup(&[("version", "2")]).unwrap();
+    assert_eq!(kv.ask("GET data/s23").status, 200);
+}
