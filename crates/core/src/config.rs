@@ -21,6 +21,8 @@ pub struct CoreConfig {
     pub api_audit_creation: bool,
     /// Devices enabled over the API may set a prefix.
     pub audit_prefix: bool,
+    /// Devices declared in the configuration: path and description.
+    pub audit: Vec<(String, bulla_audit::EnableRequest)>,
     /// The configuration as `sys/config/state/sanitized` shows it: no secrets.
     pub sanitized: serde_json::Value,
 }
@@ -42,6 +44,7 @@ impl Default for CoreConfig {
             drain: Duration::from_secs(10),
             api_audit_creation: false,
             audit_prefix: false,
+            audit: Vec::new(),
             sanitized: serde_json::json!({}),
         }
     }

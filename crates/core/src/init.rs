@@ -1,5 +1,6 @@
 //! From an empty store to an unsealed server: initialisation, and what an unseal reads.
 
+use crate::audit::{self, AuditStore, AuditedHeaders};
 use crate::core::Core;
 use crate::mounts::{self, MountStore, builtin_mounts, new_mount, open_engine};
 use crate::policy::{AclCache, install_builtin};
@@ -7,8 +8,8 @@ use crate::refusal::Chain;
 use crate::state::{Cluster, MountTable, State, Unsealed};
 use crate::token::{NewToken, issue};
 use arc_swap::ArcSwap;
-use bulla_audit::Broker;
-use bulla_barrier::{Barrier, SealedStoreError, Txn, View, meta};
+use bulla_audit::{Broker, Device};
+use bulla_barrier::{Barrier, BarrierError, SealedStoreError, Txn, View, meta};
 use bulla_crypto::random;
 use bulla_kit::{EngineError, MountSettings};
 use bulla_records::MountClass;
@@ -72,6 +73,10 @@ fn no_randomness<E>(_: E) -> InitError {
     InitError::Fault("no randomness could be had from the system".into())
 }
 
+fn barrier_fault(error: BarrierError) -> InitError {
+    InitError::Store(SealedStoreError::Barrier(error))
+}
+
 impl Core {
     /// Makes keys, root token and first records, all in one batch.
     ///
@@ -88,8 +93,8 @@ impl Core {
         let (_barrier, txn) = self.sealed.begin_initialise(config, &unseal, root, keyring, bytes).await?;
         let root_token = self.first_records(&txn, options).await?;
         txn.commit(()).await.map_err(|error| match error {
-            bulla_barrier::BarrierError::Conflict => InitError::Already,
-            other => InitError::Store(SealedStoreError::Barrier(other)),
+            BarrierError::Conflict => InitError::Already,
+            other => barrier_fault(other),
         })?;
         tracing::info!(shares = config.shares, threshold = config.threshold, "initialised");
         Ok(Initialised { shares, root_token })
@@ -144,24 +149,29 @@ impl Core {
 
     async fn read_state(&self, barrier: Barrier) -> Result<(Barrier, Unsealed), InitError> {
         let barrier = Arc::new(barrier);
-        let (mounts, cluster) = {
-            let txn = Txn::before_open(&barrier).map_err(|e| InitError::Store(SealedStoreError::Barrier(e)))?;
+        let owner = {
+            let txn = Txn::before_open(&barrier).map_err(barrier_fault)?;
             let mounts = mounts::load(&txn, &self.registry, &self.tables, &self.config, None).await?;
-            (mounts, self.cluster().await?)
+            let devices = audit::open(audit::devices(&txn, &self.config).await?, &self.config)?;
+            let headers = AuditStore::new(&txn).headers().await?;
+            txn.commit(()).await.map_err(barrier_fault)?;
+            self.owner(mounts, self.cluster().await?, devices, headers)
         };
-        let owner = self.owner(mounts, cluster, &barrier);
         // The transaction is gone, so the barrier is ours alone again.
         let barrier = Arc::try_unwrap(barrier).map_err(|_| InitError::Fault("the barrier is still in use".into()))?;
         Ok((barrier, owner))
     }
 
-    fn owner(&self, mounts: MountTable, cluster: Cluster, _barrier: &Arc<Barrier>) -> Unsealed {
+    fn owner(&self, mounts: MountTable, cluster: Cluster, devices: Vec<Device>, headers: AuditedHeaders) -> Unsealed {
+        let broker = Broker::new();
+        broker.set_devices(devices);
         Unsealed {
             state: ArcSwap::from_pointee(State { mounts }),
             publishing: tokio::sync::Mutex::new(()),
             acls: AclCache::default(),
             policy_generation: AtomicU64::new(0),
-            audit: Broker::new(),
+            audit: broker,
+            audited_headers: ArcSwap::from_pointee(headers),
             cluster,
             workers: CancellationToken::new(),
         }

@@ -8,6 +8,7 @@
 //! keys and bytes (`store`), decisions without state (`rules`).
 
 mod answer;
+mod audit;
 mod clock;
 mod config;
 mod core;

@@ -319,7 +319,8 @@ impl<'a> Attempt<'a> {
                 }
                 Effect::PoliciesChanged => self.pass.owner().policies_changed(),
                 Effect::Keyring(keyring) => self.pass.barrier().install(*keyring),
-                Effect::AuditChanged => {}
+                Effect::AuditRemoved(path) => drop(self.pass.owner().audit.remove(&path)),
+                Effect::AuditedHeaders(headers) => self.pass.owner().audited_headers.store(Arc::new(headers)),
                 Effect::Seal => seals = true,
             }
         }

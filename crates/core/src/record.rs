@@ -6,8 +6,8 @@ use crate::refusal;
 use crate::request::Request;
 use crate::state::Unsealed;
 use bulla_audit::{
-    AuditError, Auth, Data, Disclosable, Entry, Exemption, GrantingPolicy, Mount, Namespace, PolicyResults, Recorded,
-    Wait,
+    AuditError, Auth, Data, Disclosable, Entry, Exemption, GrantingPolicy, HashHeader, Header, Mount, Namespace,
+    PolicyResults, Recorded, Wait,
 };
 use bulla_kit::Body;
 use bulla_policy::Parameters;
@@ -49,6 +49,19 @@ impl Scene<'_> {
         }
     }
 
+    /// The request's headers that are to be in the record.
+    fn audited_headers(&self) -> Vec<(String, Vec<String>, HashHeader)> {
+        let mut found = Vec::new();
+        for (name, hmac) in self.unsealed.audited_headers.load().iter() {
+            let mut values = Vec::new();
+            self.request.headers.each(name, &mut |value| values.push(value.to_owned()));
+            if !values.is_empty() {
+                found.push((name.clone(), values, if *hmac { HashHeader::Yes } else { HashHeader::No }));
+            }
+        }
+        found
+    }
+
     /// Hands the entry of this request to `then`, which writes it down.
     async fn with_entry<R>(
         &self,
@@ -77,6 +90,13 @@ impl Scene<'_> {
             .map(|(keys, own)| keys.iter().map(String::as_str).chain(own.iter().copied()).collect())
             .unwrap_or_default();
         let path = routed.map_or(self.request.path.as_str(), |r| r.path.as_str());
+        let audited = self.audited_headers();
+        let values: SmallVec<[(&str, Texts<'_>, HashHeader); 2]> = audited
+            .iter()
+            .map(|(name, values, hash)| (name.as_str(), values.iter().map(String::as_str).collect(), *hash))
+            .collect();
+        let headers: SmallVec<[Header<'_>; 2]> =
+            values.iter().map(|(name, values, hash)| Header { name, values, hash: *hash }).collect();
         let shown = answer.map(|answer| Shown::of(answer, self));
         let new_token = shown.as_ref().and_then(Shown::new_token);
         let response = shown.as_ref().map(|shown| shown.response(new_token.as_ref()));
@@ -96,6 +116,7 @@ impl Scene<'_> {
                 remote_port: remote.as_ref().map_or(0, |(_, port)| *port),
                 wrap_ttl: self.request.wrap.map_or(Seconds::ZERO, |w| w.ttl),
                 clear_keys: &clear,
+                headers: &headers,
                 ..bulla_audit::Request::default()
             },
             response: response.as_ref(),

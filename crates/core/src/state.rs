@@ -3,6 +3,7 @@
 //!
 //! [`Unsealed`] is the owner of everything that exists only between unseal and seal.
 
+use crate::audit::AuditedHeaders;
 use crate::policy::AclCache;
 use crate::sys::SysCtx;
 use arc_swap::ArcSwap;
@@ -48,10 +49,6 @@ impl MountTable {
         self.by_path.get(path)
     }
 
-    pub fn by_accessor(&self, accessor: &str) -> Option<&Arc<Mount>> {
-        self.by_path.values().find(|m| m.record.accessor == accessor)
-    }
-
     /// The mount of a request path and the rest of the path below it.
     pub fn find<'p>(&self, path: &'p str) -> Option<(&Arc<Mount>, &'p str)> {
         for (at, _) in path.match_indices('/') {
@@ -61,14 +58,6 @@ impl MountTable {
         }
         // `kv` is the mount `kv/` itself.
         (!path.ends_with('/')).then(|| self.by_path.get(&format!("{path}/"))).flatten().map(|mount| (mount, ""))
-    }
-
-    /// A mount that lies at, above or below `path` (which ends in a slash).
-    pub fn collision(&self, path: &str) -> Option<&Arc<Mount>> {
-        self.by_path.values().find(|m| {
-            let other = m.record.path.as_str();
-            other.starts_with(path) || path.starts_with(other)
-        })
     }
 }
 
@@ -85,6 +74,7 @@ pub struct Unsealed {
     /// Grows with every change of a policy, after it is durable.
     pub policy_generation: AtomicU64,
     pub audit: Broker,
+    pub audited_headers: ArcSwap<AuditedHeaders>,
     pub cluster: Cluster,
     /// Ends the background workers.
     pub workers: CancellationToken,

@@ -40,8 +40,6 @@ struct EnableParams {
     external_entropy_access: bool,
     /// The older place of the plugin's name.
     plugin_name: Option<String>,
-    /// The plugin's version; only built-in ones are known.
-    plugin_version: Option<String>,
 }
 
 pub fn routes() -> Vec<Route<SysCtx>> {

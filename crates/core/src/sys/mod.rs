@@ -11,6 +11,7 @@ mod seal;
 mod tools;
 mod ui;
 
+use crate::audit::{self, AuditedHeaders};
 use crate::core::Core;
 use crate::mounts;
 use crate::policy::{self, PolicyStore};
@@ -33,8 +34,9 @@ pub enum Effect {
     PoliciesChanged,
     /// A keyring that is stored now is put in force.
     Keyring(Box<Keyring>),
-    /// The audit devices are read anew.
-    AuditChanged,
+    /// A device is taken off the broker.
+    AuditRemoved(String),
+    AuditedHeaders(AuditedHeaders),
     /// The server seals itself after the answer has been recorded.
     Seal,
 }
@@ -108,6 +110,7 @@ impl Default for SysTables {
         system.extend(seal::routes());
         system.extend(keys::routes());
         system.extend(tools::routes());
+        system.extend(audit::routes());
         system.extend(capabilities::routes());
         system.extend(info::routes());
         system.extend(ui::routes());

@@ -3,7 +3,7 @@
 use super::SysCtx;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bulla_crypto::{hash, random};
+use bulla_crypto::{Hash, random};
 use bulla_kit::{Answer, EngineError, Params, Reply, Route};
 use serde_json::json;
 
@@ -84,8 +84,9 @@ async fn hash_bytes(_: SysCtx, params: HashParams) -> Answer {
         .decode(&params.input)
         .map_err(|e| EngineError::bad(format!("unable to decode input as base64: {e}")))?;
     let name = if params.urlalgorithm.is_empty() { &params.algorithm } else { &params.urlalgorithm };
-    let Some(sum) = hash::by_name(name, &input) else {
+    let Some(algorithm) = Hash::by_name(name) else {
         return Err(EngineError::bad(format!("unsupported algorithm {name}")));
     };
+    let sum = algorithm.digest(&input);
     Reply::json(&json!({ "sum": written(&sum, &params.format)? }))
 }

@@ -64,7 +64,6 @@ impl NewToken {
 /// A token as it leaves: the only moment its id is known.
 pub struct Issued {
     pub id: SecretText,
-    pub hash: TokenHash,
     pub record: TokenRecord,
 }
 
@@ -140,5 +139,5 @@ pub async fn issue(txn: &Arc<Txn>, new: NewToken, now: Time) -> Result<Issued, E
     };
     let hash = store.hash(id.dangerous_expose());
     store.insert(&hash, &record)?;
-    Ok(Issued { id, hash, record })
+    Ok(Issued { id, record })
 }

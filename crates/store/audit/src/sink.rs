@@ -237,6 +237,14 @@ impl LogFile {
     }
 }
 
+#[cfg(test)]
+impl LogFile {
+    /// As after a write that failed in the middle of a line.
+    pub(crate) const fn tear(&mut self) {
+        self.torn = true;
+    }
+}
+
 /// Opens for appending, never through a symbolic link at the end of the path, never waiting for a reader of a FIFO.
 fn open_to_append(path: &Path, mode: FileMode) -> io::Result<File> {
     use rustix::fs::OFlags;
