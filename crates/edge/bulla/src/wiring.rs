@@ -1,9 +1,10 @@
 //! The one place that knows all rooms: store, core and engines, put together as the configuration says.
 
-use crate::config::{Config, Storage};
+use crate::config::{AuditBlock, Config, Storage};
 use crate::house::House;
 use crate::registry;
 use crate::start::StartError;
+use bulla_audit::EnableRequest;
 use bulla_core::{Answer, Core, CoreConfig, Request, SYSTEM_TTL, SystemClock};
 use bulla_http::{BoxFuture, Connections, Service};
 use bulla_physical::Store;
@@ -21,11 +22,6 @@ pub type Open = fn(&Config, &Arc<Connections>) -> Result<Arc<dyn House>, StartEr
 pub fn open(config: &Config, connections: &Arc<Connections>) -> Result<Arc<dyn House>, StartError> {
     if let Some(seal) = config.seals.first() {
         return Err(StartError::Unsupported(format!("seal `{}` is not supported; there is shamir", seal.kind)));
-    }
-    // A device that was asked for and is not there would leave requests unrecorded without anybody knowing.
-    if let Some(audit) = config.audit.first() {
-        let text = format!("audit device `{}` cannot be declared in the configuration yet", audit.path);
-        return Err(StartError::Unsupported(text));
     }
     let core = Core::new(core_config(config), store(config)?, registry::engines(), Arc::new(SystemClock));
     core.set_connections(Arc::new(Door(Arc::clone(connections))));
@@ -53,9 +49,17 @@ fn core_config(config: &Config) -> CoreConfig {
         max_ttl: config.max_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL),
         api_audit_creation: config.unsafe_allow_api_audit_creation,
         audit_prefix: config.allow_audit_log_prefixing,
+        audit: config.audit.iter().map(declared).collect(),
         sanitized: config.sanitized(),
         ..CoreConfig::default()
     }
+}
+
+fn declared(block: &AuditBlock) -> (String, EnableRequest) {
+    let options = block.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let request =
+        EnableRequest { kind: block.kind.clone(), description: block.description.clone(), local: block.local, options };
+    (block.path.clone(), request)
 }
 
 struct CoreHouse(Arc<Core>);
