@@ -49,16 +49,20 @@ fn core_config(config: &Config) -> CoreConfig {
         max_ttl: config.max_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL),
         api_audit_creation: config.unsafe_allow_api_audit_creation,
         audit_prefix: config.allow_audit_log_prefixing,
-        audit: config.audit.iter().map(declared).collect(),
+        audit: config.audit.iter().map(audit_device).collect(),
         sanitized: config.sanitized(),
         ..CoreConfig::default()
     }
 }
 
-fn declared(block: &AuditBlock) -> (String, EnableRequest) {
-    let options = block.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    let request =
-        EnableRequest { kind: block.kind.clone(), description: block.description.clone(), local: block.local, options };
+/// A device as the configuration declares it: path and description.
+fn audit_device(block: &AuditBlock) -> (String, EnableRequest) {
+    let request = EnableRequest {
+        kind: block.kind.clone(),
+        description: block.description.clone(),
+        local: block.local,
+        options: block.options.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+    };
     (block.path.clone(), request)
 }
 
