@@ -11,6 +11,9 @@ use bulla_physical::Store;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long a seal waits for connections that do not end.
+const CLOSE: Duration = Duration::from_secs(10);
+
 /// How a server comes by its house; tests bring their own.
 pub type Open = fn(&Config, &Arc<Connections>) -> Result<Arc<dyn House>, StartError>;
 
@@ -77,7 +80,7 @@ impl House for CoreHouse {
     }
 
     fn reopen_audit(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(self.0.reopen_audit()))
+        Box::pin(async { self.0.reopen_audit() })
     }
 }
 
@@ -86,6 +89,10 @@ struct Door(Arc<Connections>);
 
 impl bulla_core::Connections for Door {
     fn close_all_but(&self, connection: u64) -> BoxFuture<'_, ()> {
-        Box::pin(self.0.close_all_but(connection))
+        Box::pin(async move {
+            if tokio::time::timeout(CLOSE, self.0.close_all_but(connection)).await.is_err() {
+                tracing::error!("connections are still open after the seal");
+            }
+        })
     }
 }
