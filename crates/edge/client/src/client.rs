@@ -66,7 +66,7 @@ impl Client {
         loop {
             let outcome = self.attempt(request, &url).await?;
             let pause = match &outcome {
-                Ok(answer) if answer.status == StatusCode::TEMPORARY_REDIRECT => {
+                Ok(answer) if answer.status == StatusCode::TEMPORARY_REDIRECT && self.config.follow_redirects => {
                     redirects += 1;
                     url = self.follow(request, &url, answer, redirects)?;
                     continue;

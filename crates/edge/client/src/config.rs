@@ -17,6 +17,8 @@ pub struct Config {
     /// Bound of one attempt, from connecting to the last byte of the answer.
     pub timeout: Duration,
     pub retries: Retries,
+    /// Whether a standby's 307 is followed; else it is the answer.
+    pub follow_redirects: bool,
 }
 
 /// How TLS is spoken.
@@ -47,6 +49,7 @@ impl Config {
             tls: TlsOptions::default(),
             timeout: Duration::from_secs(60),
             retries: Retries::default(),
+            follow_redirects: true,
         }
     }
 }

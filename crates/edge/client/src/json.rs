@@ -15,8 +15,9 @@ use serde_json::value::RawValue;
 const MAX_DEPTH: usize = 128;
 
 /// A JSON value. `Debug` tells the kind and size, never the content.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Json {
+    #[default]
     Null,
     Bool(bool),
     /// The number's text as it was sent.

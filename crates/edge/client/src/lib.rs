@@ -18,6 +18,8 @@ mod request;
 mod retry;
 mod secret;
 mod sys;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod token;
 mod transport;

@@ -30,12 +30,6 @@ pub struct WrapInfo {
     pub block: Json,
 }
 
-impl Default for Json {
-    fn default() -> Self {
-        Self::Null
-    }
-}
-
 impl Secret {
     pub fn from_json(json: &Json) -> Self {
         let text = |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
