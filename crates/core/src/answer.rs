@@ -62,7 +62,10 @@ pub enum Outcome {
         code: Option<u16>,
     },
     /// 200 (or the code) with this JSON alone.
-    Bare { data: RawJson, code: Option<u16> },
+    Bare {
+        data: RawJson,
+        code: Option<u16>,
+    },
     /// 204
     NoContent,
     Raw(RawBody),

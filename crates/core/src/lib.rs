@@ -8,7 +8,29 @@
 //! keys and bytes (`store`), decisions without state (`rules`).
 
 mod answer;
+mod audit;
+mod clock;
+mod config;
+mod core;
+mod envelope;
+mod init;
+mod mounts;
+mod pipeline;
+mod policy;
+mod record;
+mod refusal;
+mod registry;
 mod request;
+mod route;
+mod state;
+mod sys;
+mod token;
+mod workers;
 
 pub use answer::{Answer, ErrorKind, Outcome, Refusal};
-pub use request::{Request, WrapRequest};
+pub use clock::{Clock, SystemClock};
+pub use config::{CoreConfig, SYSTEM_TTL};
+pub use core::{Connections, Core};
+pub use init::{InitError, InitOptions, InitialMount, Initialised};
+pub use registry::{Factory, Registry};
+pub use request::{Request, RequestHeaders, WrapRequest};

@@ -14,6 +14,33 @@ pub struct WrapRequest {
     pub jwt: bool,
 }
 
+/// The headers of a request. Looked at by name only: a request has a dozen of them and nobody needs most.
+pub trait RequestHeaders: Send + Sync {
+    /// Calls `take` with each value of the header `name`, which is in lower case. Credentials of this server
+    /// (`x-vault-token`, `authorization` with a bearer) are not among them.
+    fn each(&self, name: &str, take: &mut dyn FnMut(&str));
+
+    /// All values of the header, joined by commas as HTTP allows.
+    fn joined(&self, name: &str) -> Option<String> {
+        let mut joined: Option<String> = None;
+        self.each(name, &mut |value| match &mut joined {
+            Some(text) => {
+                text.push_str(", ");
+                text.push_str(value);
+            }
+            None => joined = Some(value.to_owned()),
+        });
+        joined
+    }
+}
+
+/// No headers at all, or those of a test.
+impl RequestHeaders for Vec<(String, String)> {
+    fn each(&self, name: &str, take: &mut dyn FnMut(&str)) {
+        self.iter().filter(|(n, _)| n == name).for_each(|(_, value)| take(value));
+    }
+}
+
 pub struct Request {
     /// A random UUID, told to the client and written to audit.
     pub id: String,
@@ -28,8 +55,8 @@ pub struct Request {
     pub body: Arc<Body>,
     pub wrap: Option<WrapRequest>,
     pub remote: Option<SocketAddr>,
-    /// All headers, names in lower case; core passes on only what a mount is tuned to pass.
-    pub headers: Vec<(String, String)>,
+    /// Core passes on only what a mount is tuned to pass.
+    pub headers: Box<dyn RequestHeaders>,
     /// DER of the client's certificate chain, leaf first.
     pub client_certificates: Vec<Vec<u8>>,
     /// `?help=1`.

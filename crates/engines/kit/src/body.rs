@@ -86,7 +86,8 @@ impl Body {
 
     /// The body as one JSON object again.
     pub fn to_json(&self) -> RawJson {
-        let mut text = String::with_capacity(2 + self.members.iter().map(|(k, v)| k.len() + v.get().len() + 4).sum::<usize>());
+        let mut text =
+            String::with_capacity(2 + self.members.iter().map(|(k, v)| k.len() + v.get().len() + 4).sum::<usize>());
         text.push('{');
         for (index, (name, value)) in self.members.iter().enumerate() {
             if index > 0 {

@@ -55,7 +55,12 @@ pub trait Engine: Send + Sync + 'static {
     }
 
     /// Runs inside the transaction that enables the mount or changes its options.
-    fn setup<'a>(&'a self, _view: &'a View, _settings: &'a MountSettings, _now: Time) -> BoxFuture<'a, Result<(), EngineError>> {
+    fn setup<'a>(
+        &'a self,
+        _view: &'a View,
+        _settings: &'a MountSettings,
+        _now: Time,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -65,7 +70,12 @@ pub trait Engine: Send + Sync + 'static {
     }
 
     /// Takes a secret back. Called again after a failure or a restart: must not mind that it is gone already.
-    fn revoke<'a>(&'a self, _ctx: &'a Ctx, _lease: &'a SecretLease, _why: RevokeReason) -> BoxFuture<'a, Result<(), EngineError>> {
+    fn revoke<'a>(
+        &'a self,
+        _ctx: &'a Ctx,
+        _lease: &'a SecretLease,
+        _why: RevokeReason,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

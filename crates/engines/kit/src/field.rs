@@ -1,8 +1,8 @@
 //! Types of parameters and the weak input forms in which clients send them: numbers as texts, `"5m"`, comma lists.
 
 use bulla_types::{Seconds, parse_duration};
-use indexmap::IndexMap;
 use bulla_wire::RawJson;
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -57,6 +57,11 @@ pub trait Field: Sized {
     fn missing() -> Option<Self>;
 }
 
+/// The value parsed. A number beyond any float is refused here: read leniently it would become null, and so zero.
+fn value_of(raw: &RawJson) -> Result<Value, String> {
+    serde_json::from_str(raw.get()).map_err(|_| "a number is out of range".to_owned())
+}
+
 fn expected(what: &str, value: &Value) -> String {
     let got = match value {
         Value::Null => "null",
@@ -85,9 +90,12 @@ impl Field for String {
     const KIND: FieldKind = FieldKind::Text;
 
     fn decode(raw: &RawJson) -> Result<Self, String> {
-        match raw.to_value() {
+        // A number keeps the text it was written with.
+        if raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+            return Ok(raw.get().to_owned());
+        }
+        match value_of(raw)? {
             Value::String(text) => Ok(text),
-            Value::Number(_) => Ok(raw.get().to_owned()),
             Value::Bool(true) => Ok("1".into()),
             Value::Bool(false) => Ok("0".into()),
             Value::Null => Ok(Self::new()),
@@ -104,7 +112,7 @@ impl Field for bool {
     const KIND: FieldKind = FieldKind::Bool;
 
     fn decode(raw: &RawJson) -> Result<Self, String> {
-        match raw.to_value() {
+        match value_of(raw)? {
             Value::Bool(flag) => Ok(flag),
             Value::Number(number) => Ok(number.as_f64() != Some(0.0)),
             Value::String(text) => match text.as_str() {
@@ -129,7 +137,7 @@ impl Field for i64 {
     const KIND: FieldKind = FieldKind::Int;
 
     fn decode(raw: &RawJson) -> Result<Self, String> {
-        match raw.to_value() {
+        match value_of(raw)? {
             Value::Number(number) => number
                 .as_i64()
                 .or_else(|| number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as Self))
@@ -155,7 +163,7 @@ impl Field for SignedDuration {
     const KIND: FieldKind = FieldKind::Duration;
 
     fn decode(raw: &RawJson) -> Result<Self, String> {
-        match raw.to_value() {
+        match value_of(raw)? {
             Value::Number(number) => number
                 .as_i64()
                 .map(i128::from)
@@ -207,7 +215,7 @@ impl Field for CommaList {
             Value::Bool(flag) => Ok(flag.to_string()),
             other => Err(expected("a list of texts", other)),
         };
-        match raw.to_value() {
+        match value_of(raw)? {
             Value::Array(items) => items.iter().map(item).collect::<Result<_, _>>().map(Self),
             Value::String(text) if text.is_empty() => Ok(Self::default()),
             Value::String(text) => Ok(Self(text.split(',').map(|s| s.trim().to_owned()).collect())),
@@ -227,7 +235,7 @@ impl Field for Vec<String> {
     const KIND: FieldKind = FieldKind::List;
 
     fn decode(raw: &RawJson) -> Result<Self, String> {
-        match raw.to_value() {
+        match value_of(raw)? {
             Value::String(text) if text.is_empty() => Ok(Self::new()),
             Value::String(text) => Ok(vec![text]),
             _ => CommaList::decode(raw).map(|list| list.0),
@@ -248,7 +256,7 @@ impl Field for KeyValues {
     const KIND: FieldKind = FieldKind::Map;
 
     fn decode(raw: &RawJson) -> Result<Self, String> {
-        match raw.to_value() {
+        match value_of(raw)? {
             Value::Object(map) => map
                 .into_iter()
                 .map(|(key, value)| match value {
@@ -285,7 +293,7 @@ impl Field for JsonObject {
     const KIND: FieldKind = FieldKind::Map;
 
     fn decode(raw: &RawJson) -> Result<Self, String> {
-        if raw.get().starts_with('{') { Ok(Self(raw.clone())) } else { Err(expected("an object", &raw.to_value())) }
+        if raw.get().starts_with('{') { Ok(Self(raw.clone())) } else { Err(expected("an object", &value_of(raw)?)) }
     }
 
     fn missing() -> Option<Self> {
@@ -337,5 +345,14 @@ mod tests {
         assert!(!KeyValues::decode(&canary).unwrap_err().contains("canary"));
         assert!(!JsonObject::decode(&canary).unwrap_err().contains("canary"));
         assert!(Seconds::decode(&raw("-1")).is_err());
+    }
+
+    #[test]
+    fn numbers_beyond_any_float_are_not_zero() {
+        assert!(i64::decode(&raw("1e400")).is_err());
+        assert!(bool::decode(&raw("1e400")).is_err());
+        assert!(Seconds::decode(&raw("1e400")).is_err());
+        assert!(CommaList::decode(&raw("[1e400]")).is_err());
+        assert_eq!(String::decode(&raw("1e400")), Ok("1e400".into()));
     }
 }

@@ -65,7 +65,13 @@ fn fill_path<C>(item: &mut Map<String, Value>, mount: &str, route: &Route<C>) {
             .collect();
         item.insert("parameters".into(), parameters.into());
     }
-    let tag = if mount.starts_with("auth/") { "auth" } else if mount.starts_with("sys/") { "system" } else { "secrets" };
+    let tag = if mount.starts_with("auth/") {
+        "auth"
+    } else if mount.starts_with("sys/") {
+        "system"
+    } else {
+        "secrets"
+    };
     for op in &route.operations {
         let (verb, list) = match op.operation {
             Operation::Read => ("get", false),
@@ -74,7 +80,8 @@ fn fill_path<C>(item: &mut Map<String, Value>, mount: &str, route: &Route<C>) {
             Operation::Patch => ("patch", false),
             _ => ("post", false),
         };
-        let mut entry = json!({ "tags": [tag], "summary": op.summary, "responses": { "200": { "description": "OK" } } });
+        let mut entry =
+            json!({ "tags": [tag], "summary": op.summary, "responses": { "200": { "description": "OK" } } });
         let body: Vec<&FieldSpec> = op.fields.iter().filter(|f| f.source == ParamSource::Body).collect();
         if verb == "get" && list {
             entry["parameters"] = json!([{ "name": "list", "in": "query", "description": "Must be set to `true`", "schema": { "type": "string", "enum": ["true"] }, "required": true }]);
@@ -130,7 +137,8 @@ fn openapi_path(pattern: &Pattern) -> String {
 
 /// The help of one path: request, matching route, description, parameters.
 pub fn describe<C>(path: &str, route: &Route<C>) -> String {
-    let mut text = format!("Request:        {path}\nMatching Route: ^{}$\n\n{}\n\n", route.pattern.text(), route.synopsis);
+    let mut text =
+        format!("Request:        {path}\nMatching Route: ^{}$\n\n{}\n\n", route.pattern.text(), route.synopsis);
     let fields: Vec<&FieldSpec> = {
         let mut all = unique(route, ParamSource::Path);
         all.extend(unique(route, ParamSource::Body));

@@ -75,13 +75,24 @@ impl Pattern {
         (folder || !slash || ends_open).then_some(captures)
     }
 
+    /// The path that these captures make: the spelling that policy sees once names are folded.
+    pub fn render(&self, captures: &Captures) -> String {
+        let pieces = self.parts.iter().map(|part| match *part {
+            Part::Literal(word) => word,
+            Part::One(name, _) | Part::Rest { name, .. } => captures.get(name).unwrap_or_default(),
+        });
+        pieces.filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join("/")
+    }
+
     /// Matches `parts` against `segments`; the answer says whether the last part was a rest that took the slash.
     fn step(&self, parts: &[Part], segments: &[&str], slash: bool, captures: &mut Captures) -> Option<bool> {
         let Some((first, others)) = parts.split_first() else {
             return segments.is_empty().then_some(false);
         };
         match *first {
-            Part::Literal(word) => (*segments.first()? == word).then(|| self.step(others, &segments[1..], slash, captures))?,
+            Part::Literal(word) => {
+                (*segments.first()? == word).then(|| self.step(others, &segments[1..], slash, captures))?
+            }
             Part::One(name, charset) => {
                 let segment = segments.first().filter(|s| charset.allows(s))?;
                 captures.0.push((name, (*segment).to_owned()));

@@ -257,11 +257,15 @@ impl<C> Routes<C> {
         self.routes.iter()
     }
 
-    /// The route of `path` (relative to the mount) and what it caught. The first pattern that fits wins, whatever its
+    pub fn get(&self, index: usize) -> Option<&Route<C>> {
+        self.routes.get(index)
+    }
+
+    /// The index of the route of `path` (relative to the mount) and what it caught. The first pattern that fits wins, whatever its
     /// operations: a path has one meaning. Only routes that can list pass over the trailing slash of a list.
-    pub fn find(&self, path: &str, operation: Operation) -> Option<(&Route<C>, Captures)> {
+    pub fn find(&self, path: &str, operation: Operation) -> Option<(usize, Captures)> {
         let listing = matches!(operation, Operation::List | Operation::Scan);
-        self.routes.iter().find_map(|route| {
+        self.routes.iter().enumerate().find_map(|(index, route)| {
             let folder = listing && route.operation(operation).is_some();
             let mut captures = route.pattern.matches(path, folder)?;
             for name in route.folded {
@@ -270,7 +274,7 @@ impl<C> Routes<C> {
                     captures.set(name, text);
                 }
             }
-            Some((route, captures))
+            Some((index, captures))
         })
     }
 }

@@ -21,7 +21,7 @@ mod view;
 
 pub use barrier::Barrier;
 pub use error::BarrierError;
-pub use gate::{Gate, Pass, Sealed, SealOutcome};
+pub use gate::{Gate, Pass, SealOutcome, Sealed};
 pub use key::{Keyspace, PhysicalKey, plain_key, plain_range};
 pub use sealed::{SealedStore, SealedStoreError, meta};
 pub use txn::{Committed, Txn};

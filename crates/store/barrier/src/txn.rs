@@ -150,7 +150,12 @@ impl Txn {
     }
 
     /// Keys in `[start, end)` as stored; also remembered as read.
-    pub(crate) async fn stored_keys(&self, start: &[u8], end: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, BarrierError> {
+    pub(crate) async fn stored_keys(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, BarrierError> {
         let keys = self.snapshot.scan_keys(start, end, limit).await?;
         Ok(keys.into_iter().map(|k| k.to_vec()).collect())
     }

@@ -1,0 +1,51 @@
+//! What the server's configuration says to core.
+
+use bulla_types::Seconds;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct CoreConfig {
+    /// The version that clients are told, without a leading `v`.
+    pub version: String,
+    pub build_date: String,
+    /// The word for the store in `seal-status`: `inmem`, `file`.
+    pub storage_type: String,
+    pub cluster_name: Option<String>,
+    pub api_addr: String,
+    pub cluster_addr: String,
+    pub default_ttl: Seconds,
+    pub max_ttl: Seconds,
+    /// How long requests in flight may go on once a seal has begun.
+    pub drain: Duration,
+    /// Devices may be enabled over the API.
+    pub api_audit_creation: bool,
+    /// Devices enabled over the API may set a prefix.
+    pub audit_prefix: bool,
+    /// Devices declared in the configuration: path and description.
+    pub audit: Vec<(String, bulla_audit::EnableRequest)>,
+    /// The configuration as `sys/config/state/sanitized` shows it: no secrets.
+    pub sanitized: serde_json::Value,
+}
+
+/// 32 days, the reference's default and maximum.
+pub const SYSTEM_TTL: Seconds = Seconds(32 * 24 * 3600);
+
+impl Default for CoreConfig {
+    fn default() -> Self {
+        Self {
+            version: "0.1.0".into(),
+            build_date: String::new(),
+            storage_type: "inmem".into(),
+            cluster_name: None,
+            api_addr: String::new(),
+            cluster_addr: String::new(),
+            default_ttl: SYSTEM_TTL,
+            max_ttl: SYSTEM_TTL,
+            drain: Duration::from_secs(10),
+            api_audit_creation: false,
+            audit_prefix: false,
+            audit: Vec::new(),
+            sanitized: serde_json::json!({}),
+        }
+    }
+}

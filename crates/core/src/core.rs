@@ -1,0 +1,131 @@
+//! The server without its edges: the one object that owns the store, the gate and the unseal progress.
+
+use crate::answer::Answer;
+use crate::clock::Clock;
+use crate::config::CoreConfig;
+use crate::registry::Registry;
+use crate::request::Request;
+use crate::state::{State, Unsealed};
+use crate::sys::SysTables;
+use crate::{mounts, pipeline};
+use bulla_audit::Disclosable;
+use bulla_barrier::{Gate, Pass, SealOutcome, SealedStore, Txn};
+use bulla_kit::{BoxFuture, EngineError, Services};
+use bulla_physical::Store;
+use bulla_seal::Unsealing;
+use bulla_types::{Seconds, Time};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+
+/// The connections of the edge, as far as a seal has to know them.
+pub trait Connections: Send + Sync {
+    /// Closes all connections but one, idle and half-sent ones at once, and answers when they are gone.
+    fn close_all_but(&self, connection: u64) -> BoxFuture<'_, ()>;
+}
+
+pub struct Core {
+    pub config: CoreConfig,
+    pub(crate) sealed: SealedStore,
+    pub(crate) gate: Gate<Unsealed>,
+    /// Shares collected so far; only in memory.
+    pub(crate) unsealing: Mutex<Option<Unsealing>>,
+    pub(crate) registry: Registry,
+    pub(crate) tables: SysTables,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) started_at: Time,
+    /// One request at a time that met too many conflicts.
+    pub(crate) alone: Mutex<()>,
+    /// One initialisation or unseal at a time.
+    pub(crate) opening: Mutex<()>,
+    seals: watch::Sender<u64>,
+    connections: OnceLock<Arc<dyn Connections>>,
+}
+
+impl Core {
+    pub fn new(config: CoreConfig, store: Store, registry: Registry, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            sealed: SealedStore::new(store),
+            gate: Gate::default(),
+            unsealing: Mutex::new(None),
+            registry,
+            tables: SysTables::default(),
+            started_at: clock.now(),
+            clock,
+            alone: Mutex::new(()),
+            opening: Mutex::new(()),
+            seals: watch::Sender::new(0),
+            connections: OnceLock::new(),
+            config,
+        })
+    }
+
+    /// Answers one request. The only way in.
+    pub async fn handle(self: &Arc<Self>, request: Request) -> Disclosable<Answer> {
+        pipeline::run(self, request).await
+    }
+
+    /// Changes each time a seal begins.
+    pub fn subscribe_seal(&self) -> watch::Receiver<u64> {
+        self.seals.subscribe()
+    }
+
+    /// Tells core of the edge's connections; once.
+    pub fn set_connections(&self, connections: Arc<dyn Connections>) {
+        let _ = self.connections.set(connections);
+    }
+
+    pub fn is_unsealed(&self) -> bool {
+        self.gate.is_open()
+    }
+
+    pub fn store(&self) -> &Store {
+        self.sealed.store()
+    }
+
+    /// Seals: nobody gets in, those inside finish or are cut off, everything is erased, then all connections but
+    /// `connection` are closed.
+    pub(crate) async fn seal(&self, drain: Duration, connection: u64) -> SealOutcome {
+        self.seals.send_modify(|count| *count += 1);
+        let outcome = self.gate.seal(drain, 0).await;
+        *self.unsealing.lock().await = None;
+        if let Some(connections) = self.connections.get() {
+            connections.close_all_but(connection).await;
+        }
+        match outcome {
+            SealOutcome::StillHeld => tracing::error!("sealed, but something still holds what should be erased"),
+            SealOutcome::Erased { cut_off } => tracing::info!(cut_off, "sealed"),
+            SealOutcome::AlreadySealed => {}
+        }
+        outcome
+    }
+
+    /// Seals for the end of the process.
+    pub async fn shutdown(&self, drain: Duration) {
+        self.seal(drain, 0).await;
+    }
+
+    /// Opens all audit files anew, for tools that have moved them away.
+    pub fn reopen_audit(&self) {
+        if let Ok(pass) = self.gate.pass() {
+            pass.owner().reopen_audit();
+        }
+    }
+
+    /// Makes a new mount table from the store and publishes it.
+    pub(crate) async fn reload_mounts(&self, pass: &Pass<Unsealed>) -> Result<(), EngineError> {
+        let unsealed = pass.owner();
+        let _one_at_a_time = unsealed.publishing.lock().await;
+        let txn = Txn::begin(pass)?;
+        let before = unsealed.state.load_full();
+        let mounts = mounts::load(&txn, &self.registry, &self.tables, &self.config, Some(&before.mounts)).await?;
+        unsealed.state.store(Arc::new(State { mounts }));
+        Ok(())
+    }
+}
+
+impl Services for Core {
+    fn system_ttls(&self) -> (Seconds, Seconds) {
+        (self.config.default_ttl, self.config.max_ttl)
+    }
+}

@@ -1,0 +1,195 @@
+//! From an empty store to an unsealed server: initialisation, and what an unseal reads.
+
+use crate::audit::{self, AuditStore, AuditedHeaders};
+use crate::core::Core;
+use crate::mounts::{self, MountStore, builtin_mounts, new_mount, open_engine};
+use crate::policy::{AclCache, install_builtin};
+use crate::refusal::Chain;
+use crate::state::{Cluster, MountTable, State, Unsealed};
+use crate::token::{NewToken, issue};
+use arc_swap::ArcSwap;
+use bulla_audit::{Broker, Device};
+use bulla_barrier::{Barrier, BarrierError, SealedStoreError, Txn, View, meta};
+use bulla_crypto::random;
+use bulla_kit::{EngineError, MountSettings};
+use bulla_records::MountClass;
+use bulla_seal::{Keyring, RootKey, SealConfig, Share, UnsealKey};
+use bulla_secret::SecretText;
+use bulla_types::{MountPath, NamespaceId};
+use indexmap::IndexMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tokio_util::sync::CancellationToken;
+
+/// A mount to begin with (`secret/` of a development server).
+#[derive(Clone, Debug)]
+pub struct InitialMount {
+    pub path: String,
+    pub kind: String,
+    pub description: String,
+    pub options: IndexMap<String, String>,
+}
+
+#[derive(Debug, Default)]
+pub struct InitOptions {
+    /// The root token's id; random if not given.
+    pub root_token: Option<String>,
+    pub mounts: Vec<InitialMount>,
+}
+
+/// What initialisation hands out, once.
+pub struct Initialised {
+    pub shares: Vec<Share>,
+    pub root_token: SecretText,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    #[error("Vault is already initialized")]
+    Already,
+    #[error("the store is not usable")]
+    Store(#[source] SealedStoreError),
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl From<EngineError> for InitError {
+    fn from(error: EngineError) -> Self {
+        Self::Fault(error.to_string())
+    }
+}
+
+impl From<SealedStoreError> for InitError {
+    fn from(error: SealedStoreError) -> Self {
+        match error {
+            SealedStoreError::AlreadyInitialised => Self::Already,
+            other => Self::Store(other),
+        }
+    }
+}
+
+fn no_randomness<E>(_: E) -> InitError {
+    InitError::Fault("no randomness could be had from the system".into())
+}
+
+fn barrier_fault(error: BarrierError) -> InitError {
+    InitError::Store(SealedStoreError::Barrier(error))
+}
+
+impl Core {
+    /// Makes keys, root token and first records, all in one batch.
+    ///
+    /// # Errors
+    /// The store is initialised already, or does not take the batch.
+    pub async fn initialise(&self, config: &SealConfig, options: InitOptions) -> Result<Initialised, InitError> {
+        let _one_at_a_time = self.opening.lock().await;
+        let root = RootKey::generate().map_err(no_randomness)?;
+        let keyring = Keyring::generate(self.clock.now().unix()).map_err(no_randomness)?;
+        let unseal = UnsealKey::generate().map_err(no_randomness)?;
+        let shares = unseal.split(*config).map_err(no_randomness)?;
+        let cluster = self.new_cluster()?;
+        let bytes = serde_json::to_vec(&cluster).map_err(|e| InitError::Fault(e.to_string()))?;
+        let (_barrier, txn) = self.sealed.begin_initialise(config, &unseal, root, keyring, bytes).await?;
+        let root_token = self.first_records(&txn, options).await?;
+        txn.commit(()).await.map_err(|error| match error {
+            BarrierError::Conflict => InitError::Already,
+            other => barrier_fault(other),
+        })?;
+        tracing::info!(shares = config.shares(), threshold = config.threshold(), "initialised");
+        Ok(Initialised { shares, root_token })
+    }
+
+    fn new_cluster(&self) -> Result<Cluster, InitError> {
+        let id = random::uuid().map_err(no_randomness)?;
+        let name = match &self.config.cluster_name {
+            Some(name) => name.clone(),
+            None => format!("vault-cluster-{}", id.get(..8).unwrap_or_default()),
+        };
+        Ok(Cluster { name, id })
+    }
+
+    async fn first_records(&self, txn: &Arc<Txn>, options: InitOptions) -> Result<SecretText, InitError> {
+        let now = self.clock.now();
+        install_builtin(txn, NamespaceId::ROOT, now)?;
+        let store = MountStore::new(txn, NamespaceId::ROOT);
+        for record in builtin_mounts()? {
+            store.put(&record)?;
+        }
+        for mount in options.mounts {
+            let path = MountPath::parse(&mount.path).map_err(|e| InitError::Fault(e.to_string()))?;
+            let mut record = new_mount(MountClass::Secret, path, &mount.kind)?;
+            record.description = mount.description;
+            record.options = Some(mount.options.clone());
+            let engine = open_engine(&self.registry, &record).map_err(InitError::Fault)?;
+            engine.setup(&View::new(txn, record.uuid), &MountSettings { options: mount.options }, now).await?;
+            store.put(&record)?;
+        }
+        Ok(issue(txn, NewToken::root(NamespaceId::ROOT, options.root_token), now).await?.id)
+    }
+
+    /// Opens the gate with the unseal key.
+    ///
+    /// # Errors
+    /// A key that does not fit; a store that cannot be read.
+    pub async fn unseal_with(self: &Arc<Self>, key: &UnsealKey) -> Result<(), InitError> {
+        let _one_at_a_time = self.opening.lock().await;
+        if self.gate.is_open() {
+            return Ok(());
+        }
+        let barrier = self.sealed.unseal(key).await?;
+        let unsealed = self.read_state(barrier).await?;
+        let (barrier, owner) = unsealed;
+        let workers = owner.workers.clone();
+        self.gate.open(barrier, owner);
+        crate::workers::start(self, workers);
+        tracing::info!("unsealed");
+        Ok(())
+    }
+
+    async fn read_state(&self, barrier: Barrier) -> Result<(Barrier, Unsealed), InitError> {
+        let barrier = Arc::new(barrier);
+        let owner = {
+            let txn = Txn::before_open(&barrier).map_err(barrier_fault)?;
+            let mounts = mounts::load(&txn, &self.registry, &self.tables, &self.config, None).await?;
+            let devices = audit::open(audit::devices(&txn, &self.config).await?, &self.config)?;
+            let headers = AuditStore::new(&txn).headers().await?;
+            txn.commit(()).await.map_err(barrier_fault)?;
+            self.owner(mounts, self.cluster().await?, devices, headers)
+        };
+        // The transaction is gone, so the barrier is ours alone again.
+        let barrier = Arc::try_unwrap(barrier).map_err(|_| InitError::Fault("the barrier is still in use".into()))?;
+        Ok((barrier, owner))
+    }
+
+    fn owner(&self, mounts: MountTable, cluster: Cluster, devices: Vec<Device>, headers: AuditedHeaders) -> Unsealed {
+        let broker = Broker::new();
+        broker.set_devices(devices);
+        Unsealed {
+            state: ArcSwap::from_pointee(State { mounts }),
+            publishing: tokio::sync::Mutex::new(()),
+            acls: AclCache::default(),
+            policy_generation: AtomicU64::new(0),
+            audit: broker,
+            audited_headers: ArcSwap::from_pointee(headers),
+            cluster,
+            workers: CancellationToken::new(),
+        }
+    }
+
+    async fn cluster(&self) -> Result<Cluster, InitError> {
+        let bytes = self.sealed.get(meta::CLUSTER).await?.unwrap_or_default();
+        serde_json::from_slice(&bytes).map_err(|_| InitError::Store(SealedStoreError::Damaged("cluster")))
+    }
+
+    /// Whether the store has been initialised; a store that cannot be read is reported and counts as "yes", so that
+    /// nobody is invited to initialise over it.
+    pub(crate) async fn is_initialised(&self) -> bool {
+        match self.sealed.seal_config().await {
+            Ok(config) => config.is_some(),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the seal configuration cannot be read");
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! `sys/mounts/…` and `sys/auth/…`: one set of handlers for secrets engines and auth methods.
+
+use super::settings::{Settings, for_new, tune};
+use super::show::{describe, short_path, tuning};
+use super::store::{MountStore, new_mount, open_engine, settings};
+use crate::sys::{Effect, SysCtx};
+use bulla_barrier::View;
+use bulla_kit::{Answer, EngineError, Input, KeyValues, NoParams, Params, RawJson, Reply, Route};
+use bulla_records::{MountClass, MountRecord};
+use bulla_types::MountPath;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+#[derive(Params)]
+struct PathParams {
+    /// Where it is mounted.
+    #[param(path)]
+    path: String,
+}
+
+#[derive(Params)]
+struct EnableParams {
+    /// Where to mount it.
+    #[param(path)]
+    path: String,
+    /// Which engine or method.
+    #[param(name = "type")]
+    kind: Option<String>,
+    /// What it is for.
+    description: String,
+    /// Lease times, header lists, visibility.
+    config: Option<RawJson>,
+    /// Options of the engine itself, such as `version`.
+    options: Option<KeyValues>,
+    /// Kept out of replication.
+    local: bool,
+    /// Asks for the seal's own encryption besides.
+    seal_wrap: bool,
+    /// Asks for the seal's randomness besides.
+    external_entropy_access: bool,
+    /// The older place of the plugin's name.
+    plugin_name: Option<String>,
+}
+
+pub fn routes() -> Vec<Route<SysCtx>> {
+    let secret = MountClass::Secret;
+    let auth = MountClass::Auth;
+    vec![
+        Route::token("mounts/{path..}/tune")
+            .help("Read or change the settings of a mount.", "")
+            .read(move |c, p| read_tuning(c, p, secret))
+            .update(move |c, p| write_tuning(c, p, secret)),
+        Route::token("mounts/{path..}")
+            .help("Enable, read or disable a secrets engine.", "")
+            .read(move |c, p| read(c, p, secret))
+            .update(move |c, p| enable(c, p, secret))
+            .delete(move |c, p| disable(c, p, secret)),
+        Route::token("mounts").help("List the secrets engines.", "").read(move |c, p| list(c, p, secret)),
+        Route::sudo("auth/{path..}/tune")
+            .help("Read or change the settings of an auth method.", "")
+            .read(move |c, p| read_tuning(c, p, auth))
+            .update(move |c, p| write_tuning(c, p, auth)),
+        Route::sudo("auth/{path..}")
+            .help("Enable, read or disable an auth method.", "")
+            .read(move |c, p| read(c, p, auth))
+            .update(move |c, p| enable(c, p, auth))
+            .delete(move |c, p| disable(c, p, auth)),
+        Route::token("auth").help("List the auth methods.", "").read(move |c, p| list(c, p, auth)),
+    ]
+}
+
+/// The complete path of a mount: auth methods lie below `auth/`. `sys/mounts/auth/x` names an auth method too.
+fn full_path(text: &str, class: MountClass) -> Result<MountPath, EngineError> {
+    let text = text.trim_end_matches('/');
+    let full = if class == MountClass::Auth { format!("auth/{text}") } else { text.to_owned() };
+    MountPath::parse(&full).map_err(|e| EngineError::bad(e.to_string()))
+}
+
+async fn list(ctx: SysCtx, _: NoParams, class: MountClass) -> Answer {
+    let mut all: Map<String, Value> = Map::new();
+    for mount in ctx.state.mounts.iter().filter(|m| m.record.class == class) {
+        all.insert(short_path(&mount.record).to_owned(), Value::Object(describe(&mount.record)));
+    }
+    Ok(Reply::json(&all)?.at_top_too())
+}
+
+async fn read(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
+    let path = full_path(&params.path, class)?;
+    match ctx.state.mounts.at(path.as_str()) {
+        Some(mount) if mount.record.class == class => Ok(Reply::json(&describe(&mount.record))?.at_top_too()),
+        _ => {
+            let what = if class == MountClass::Auth { "auth engine" } else { "secret engine mount" };
+            Err(EngineError::bad(format!("No {what} at {}", shown(&path, class))))
+        }
+    }
+}
+
+fn shown(path: &MountPath, class: MountClass) -> &str {
+    let text = path.as_str();
+    if class == MountClass::Auth { text.strip_prefix("auth/").unwrap_or(text) } else { text }
+}
+
+async fn read_tuning(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
+    let path = full_path(&params.path, class)?;
+    let Some(mount) = ctx.state.mounts.at(path.as_str()) else {
+        return Err(EngineError::bad(format!("cannot fetch sysview for path {:?}", path.as_str())));
+    };
+    Ok(Reply::json(&tuning(&mount.record, &ctx.core.config))?.at_top_too())
+}
+
+async fn write_tuning(ctx: SysCtx, input: Input, class: MountClass) -> Answer {
+    let path = full_path(input.captures.get("path").unwrap_or_default(), class)?;
+    let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
+    let Some(mut record) = store.at(path.as_str()).await? else {
+        return Err(EngineError::bad(format!("tune of path {:?} failed: no mount entry found", path.as_str())));
+    };
+    let given = Settings(input.body.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect());
+    tune(&given, &mut record, &ctx.core.config)?;
+    if let Some(raw) = given.0.get("options") {
+        change_options(&ctx, &mut record, raw).await?;
+    }
+    store.put(&record)?;
+    ctx.after_commit(Effect::MountsChanged);
+    Ok(Reply::none())
+}
+
+/// New options are merged into the old; the engine is set up with them in the same transaction.
+async fn change_options(ctx: &SysCtx, record: &mut MountRecord, raw: &RawJson) -> Result<(), EngineError> {
+    let given: IndexMap<String, Value> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let mut options = record.options.clone().unwrap_or_default();
+    for (name, value) in given {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if name == "version" && options.get("version").is_some_and(|v| v == "2") && text == "1" {
+            return Err(EngineError::bad("cannot downgrade mount from version 2"));
+        }
+        options.insert(name, text);
+    }
+    record.options = Some(options);
+    set_up(ctx, record).await
+}
+
+async fn set_up(ctx: &SysCtx, record: &MountRecord) -> Result<(), EngineError> {
+    let engine = open_engine(&ctx.core.registry, record).map_err(EngineError::BadRequest)?;
+    let view = View::new(ctx.txn(), record.uuid);
+    engine.setup(&view, &settings(record.options.clone()), ctx.now()).await
+}
+
+/// Places where no engine may go, and types that are the server's own.
+fn check_place(path: &MountPath, kind: &str, class: MountClass) -> Result<(), EngineError> {
+    let text = path.as_str();
+    if class == MountClass::Auth {
+        if kind == "token" && text != "auth/token/" {
+            return Err(EngineError::bad("token credential backend cannot be instantiated"));
+        }
+        return Ok(());
+    }
+    let reserved = ["auth/", "sys/", "audit/", "cubbyhole/", "identity/"];
+    if reserved.iter().any(|r| text.starts_with(r)) {
+        return Err(EngineError::bad(format!("cannot mount {text:?}")));
+    }
+    if matches!(kind, "system" | "identity" | "cubbyhole" | "token") {
+        return Err(EngineError::bad(format!("mount type of {kind:?} is not mountable")));
+    }
+    Ok(())
+}
+
+async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer {
+    let path = full_path(&params.path, class)?;
+    let mut kind = params.kind.clone().unwrap_or_default();
+    if kind == "plugin" {
+        kind = params.plugin_name.clone().unwrap_or_default();
+    }
+    if kind.is_empty() {
+        return Err(EngineError::bad("backend type must be specified as a string"));
+    }
+    let given = Settings::of_object(params.config.as_ref());
+    let config = for_new(&given, class)?;
+    check_place(&path, &kind, class)?;
+    let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
+    if let Some(other) = collision(&store.all().await?, &path) {
+        return Err(EngineError::bad(format!("path is already in use at {}", short_path(&other))));
+    }
+    let mut options = params.options.map(|o| o.0).unwrap_or_default();
+    match kind.as_str() {
+        "kv-v1" => drop(options.insert("version".into(), "1".into())),
+        "kv-v2" => drop(options.insert("version".into(), "2".into())),
+        _ => {}
+    }
+    let kind = if kind.starts_with("kv-v") { "kv".to_owned() } else { kind };
+    let record = MountRecord {
+        description: params.description,
+        local: params.local,
+        seal_wrap: params.seal_wrap,
+        external_entropy_access: params.external_entropy_access,
+        options: Some(options),
+        config,
+        ..new_mount(class, path, &kind)?
+    };
+    set_up(&ctx, &record).await?;
+    store.put(&record)?;
+    ctx.after_commit(Effect::MountsChanged);
+    Ok(Reply::none())
+}
+
+/// A mount at, above or below `path`.
+fn collision(all: &[MountRecord], path: &MountPath) -> Option<MountRecord> {
+    let path = path.as_str();
+    all.iter().find(|r| r.path.as_str().starts_with(path) || path.starts_with(r.path.as_str())).cloned()
+}
+
+async fn disable(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
+    let path = full_path(&params.path, class)?;
+    match (class, path.as_str()) {
+        (MountClass::Auth, "auth/token/") => {
+            return Err(EngineError::bad("token credential backend cannot be disabled"));
+        }
+        (MountClass::Secret, text @ ("sys/" | "cubbyhole/" | "identity/")) => {
+            return Err(EngineError::bad(format!("cannot unmount {text:?}")));
+        }
+        _ => {}
+    }
+    let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
+    let Some(mut record) = store.at(path.as_str()).await?.filter(|r| r.class == class) else {
+        return Ok(Reply::none());
+    };
+    // What does not fit into one batch is finished by the workers, also after a restart: the record stays, marked.
+    if clear(&ctx, &record).await? {
+        store.delete(record.uuid)?;
+    } else {
+        record.going = true;
+        store.put(&record)?;
+    }
+    ctx.after_commit(Effect::MountsChanged);
+    Ok(Reply::none())
+}
+
+/// Records deleted in one batch.
+const CLEAR: usize = 20_000;
+
+async fn clear(ctx: &SysCtx, record: &MountRecord) -> Result<bool, EngineError> {
+    let view = View::new(ctx.txn(), record.uuid);
+    Ok(view.clear(CLEAR).await? && view.plain_clear(CLEAR).await?)
+}

@@ -1,0 +1,382 @@
+//! One request, eleven doors, in order. Read this file first.
+//!
+//! | door | here |
+//! | --- | --- |
+//! | 1, 2 limits, decoding | done by `edge/http` before [`run`] |
+//! | 3 gate | [`run`]: no `Pass`, no storage |
+//! | 4 router | [`Attempt::serve`]: mount, route, captures |
+//! | 5 quotas | not yet |
+//! | 6 token | [`authenticate`] |
+//! | 7 policy | `Acl::decide` -> `Permit` |
+//! | 8 audit | `record::request` -> `Recorded<Warrant>` |
+//! | 9 engine | `OpSpec::call` |
+//! | 10 commit | `Txn::commit` -> `Committed<Reply>` |
+//! | 11 audit | `record::response` -> `Disclosable<Answer>` |
+//!
+//! A refusal at doors 4 to 9 leaves through doors 8 and 11 as well: what was refused is recorded, too.
+
+use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
+use crate::core::Core;
+use crate::request::Request;
+use crate::route::{Matched, Routed, route};
+use crate::state::{State, Unsealed};
+use crate::sys::{Effect, SysCtx, always};
+use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
+use crate::{envelope, record, refusal};
+use bulla_audit::{Disclosable, Recorded};
+use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
+use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
+use bulla_policy::{Ask, Permit};
+use bulla_types::{NamespaceId, Operation, Time};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Runs side by side before a request that keeps meeting conflicts is run alone.
+const SIDE_BY_SIDE: usize = 4;
+/// Runs altogether; even alone, background work can still collide.
+const ATTEMPTS: usize = 64;
+
+pub async fn run(core: &Arc<Core>, request: Request) -> Disclosable<Answer> {
+    let connection = request.connection;
+    let request = Arc::new(request);
+    if let Some(answer) = always::answer(core, &request).await {
+        return answer;
+    }
+    let Ok(pass) = core.gate.pass() else { return record::sealed() };
+    let cut = pass.cut();
+    let work = until_no_conflict(core, pass, &request);
+    // A seal that has waited long enough drops the work: what it wanted to write is committed whole or not at all.
+    let done = tokio::select! {
+        biased;
+        done = work => done,
+        () = cut => return record::sealed(),
+    };
+    drop(request);
+    if !done.seals {
+        return done.answer;
+    }
+    match core.seal(core.config.drain, connection).await {
+        SealOutcome::StillHeld => record::seal_incomplete(),
+        _ => done.answer.map(|answer| Answer { sealed_by_this: true, ..answer }),
+    }
+}
+
+/// A finished request.
+struct Done {
+    answer: Disclosable<Answer>,
+    seals: bool,
+}
+
+async fn until_no_conflict(core: &Arc<Core>, pass: Pass<Unsealed>, request: &Arc<Request>) -> Done {
+    let mut alone = None;
+    for turn in 0..ATTEMPTS {
+        if turn == SIDE_BY_SIDE {
+            alone = Some(core.alone.lock().await);
+        }
+        let attempt = match Attempt::begin(core, &pass, request) {
+            Ok(attempt) => attempt,
+            Err(error) => {
+                return Done { answer: record::unrecorded(refusal::of_barrier(&error, &request.id)), seals: false };
+            }
+        };
+        match attempt.run().await {
+            Err(BarrierError::Conflict) => {}
+            Err(error) => {
+                return Done { answer: record::unrecorded(refusal::of_barrier(&error, &request.id)), seals: false };
+            }
+            Ok(done) => return done,
+        }
+    }
+    drop(alone);
+    let refusal = Refusal::new(ErrorKind::Internal, "the request kept colliding with others; try again");
+    Done { answer: record::unrecorded(refusal), seals: false }
+}
+
+/// One run of doors 4 to 11 on one snapshot.
+struct Attempt<'a> {
+    core: &'a Arc<Core>,
+    pass: &'a Pass<Unsealed>,
+    request: &'a Arc<Request>,
+    state: Arc<State>,
+    txn: Arc<Txn>,
+    now: Time,
+    effects: Arc<Mutex<Vec<Effect>>>,
+}
+
+/// What is known of a request by the time it is answered; audit writes it down.
+#[derive(Default)]
+pub struct Known {
+    pub routed: Option<Routed>,
+    pub caller: Option<Arc<Caller>>,
+    pub operation: Option<Operation>,
+    pub recorded: Option<Recorded<Warrant>>,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(core: &'a Arc<Core>, pass: &'a Pass<Unsealed>, request: &'a Arc<Request>) -> Result<Self, BarrierError> {
+        // The state before the snapshot: a change is durable before it is published, so what the state knows is there.
+        let state = pass.owner().state.load_full();
+        let txn = Txn::begin(pass)?;
+        Ok(Self { core, pass, request, state, txn, now: core.clock.now(), effects: Arc::default() })
+    }
+
+    async fn run(self) -> Result<Done, BarrierError> {
+        let mut known = Known::default();
+        let outcome = match self.serve(&mut known).await {
+            Ok(reply) => Ok(reply),
+            Err(Refused::Engine(EngineError::Barrier(BarrierError::Conflict))) => return Err(BarrierError::Conflict),
+            Err(refused) => {
+                self.txn.discard();
+                self.effects.lock().clear();
+                Err(refused.into_refusal(&self.request.id))
+            }
+        };
+        if let Err(refusal) = &outcome {
+            if known.recorded.is_none() {
+                record::refused(&self.scene(&known), refusal).await;
+            }
+        }
+        self.spend(&known).await?;
+        let writes = self.txn.has_writes();
+        if let (true, Some(recorded)) = (writes, &known.recorded) {
+            if recorded.delivered().await.is_err() {
+                return Ok(Done { answer: record::audit_failed(), seals: false });
+            }
+        }
+        let committed = self.txn.commit(outcome).await?;
+        let seals = self.carry_out().await?;
+        let answer = self.disclose(&known, committed).await;
+        Ok(Done { answer, seals })
+    }
+
+    fn scene<'s>(&'s self, known: &'s Known) -> record::Scene<'s> {
+        record::Scene { unsealed: self.pass.owner(), request: self.request, known, now: self.now }
+    }
+
+    /// Doors 4 to 9.
+    async fn serve(&self, known: &mut Known) -> Result<Reply, Refused> {
+        if !matches!(self.request.namespace.as_str(), "" | "root") {
+            return Err(Refusal::new(ErrorKind::NotFound, "namespace not found").into());
+        }
+        known.routed = route(&self.state, self.request);
+        let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
+        let caller = authenticate(self.pass.owner(), &self.txn, self.request, self.now).await?.map(Arc::new);
+        known.caller.clone_from(&caller);
+        if caller.is_none() && access != Access::Public {
+            return Err(refusal::unauthenticated().into());
+        }
+        let operation = self.operation(known.routed.as_ref()).await?;
+        known.operation = Some(operation);
+        let permit = match (&caller, access) {
+            (_, Access::Public) | (None, _) => None,
+            (Some(caller), _) => Some(self.decide(caller, known.routed.as_ref(), operation)?),
+        };
+        let Some(routed) = &known.routed else {
+            let text = format!("no handler for route {:?}. route entry not found.", self.asked_path());
+            return Err(Refusal::new(ErrorKind::NotFound, text).into());
+        };
+        let warrant = permit.map_or(Warrant::Public, |permit| Warrant::Permit(Arc::new(permit)));
+        let scene = record::Scene { unsealed: self.pass.owner(), request: self.request, known, now: self.now };
+        let recorded = match record::request(&scene, warrant.clone()).await {
+            Ok(recorded) => recorded,
+            Err(_) => {
+                return Err(Refusal::new(
+                    ErrorKind::Internal,
+                    refusal::one_error("failed to audit request, cannot continue"),
+                )
+                .into());
+            }
+        };
+        let result = self.call(routed, operation, caller, &warrant).await;
+        known.recorded = Some(recorded);
+        Ok(result?)
+    }
+
+    /// The path as the reference names it: a list asks for the folder.
+    fn asked_path(&self) -> String {
+        let path = &self.request.path;
+        if matches!(self.request.operation, Operation::List | Operation::Scan) {
+            path.as_folder().to_string()
+        } else {
+            path.to_string()
+        }
+    }
+
+    /// A write to something that is not there yet is a `create`.
+    async fn operation(&self, routed: Option<&Routed>) -> Result<Operation, Refused> {
+        let asked = self.request.operation;
+        let Some(routed) = routed.filter(|_| asked == Operation::Update && !self.request.help) else {
+            return Ok(if self.request.help { Operation::Help } else { asked });
+        };
+        let view = View::new(&self.txn, routed.mount.record.uuid);
+        let there = routed.exists(view).await?;
+        Ok(if there { Operation::Update } else { Operation::Create })
+    }
+
+    /// Door 7.
+    fn decide(&self, caller: &Caller, routed: Option<&Routed>, operation: Operation) -> Result<Permit, Refused> {
+        let path = routed.map_or(&self.request.path, |r| &r.path);
+        let parameters = record::BodyParameters(&self.request.body);
+        let ask = Ask {
+            namespace: "",
+            path,
+            operation,
+            parameters: &parameters,
+            wrap_ttl: self.request.wrap.map(|w| w.ttl),
+            limit: parameters.limit(),
+            route_needs_sudo: routed.is_some_and(|r| r.access() == Access::Sudo),
+            now: self.now,
+        };
+        caller.acl.decide(&ask).map_err(|why| {
+            tracing::debug!(request_id = %self.request.id, %path, why = ?why, "denied");
+            refusal::denied().into()
+        })
+    }
+
+    /// Door 9.
+    async fn call(
+        &self,
+        routed: &Routed,
+        operation: Operation,
+        caller: Option<Arc<Caller>>,
+        warrant: &Warrant,
+    ) -> Result<Reply, EngineError> {
+        if operation == Operation::Help {
+            return routed.help();
+        }
+        let info = RequestInfo {
+            id: self.request.id.clone(),
+            namespace: NamespaceId::ROOT,
+            operation,
+            path: routed.path.clone(),
+            remote: self.request.remote.map(|a| a.ip()),
+            headers: routed.passed_headers(self.request),
+            client_certificates: self.request.client_certificates.clone(),
+        };
+        let ctx = Ctx {
+            view: View::new(&self.txn, routed.mount.record.uuid),
+            now: self.now,
+            mount: Arc::clone(&routed.mount.info),
+            request: Arc::new(info),
+            caller: Arc::new(caller.as_ref().map(|c| c.info()).unwrap_or_default()),
+            services: Arc::clone(self.core) as _,
+        };
+        let input = Input { operation, ..routed.input.clone() };
+        let reply = match &routed.matched {
+            Matched::Engine(engine, found) => routed.call_engine(engine, *found, ctx, &input).await?,
+            Matched::System(table, found) => {
+                let ctx = SysCtx {
+                    ctx,
+                    core: Arc::clone(self.core),
+                    pass: self.pass.clone(),
+                    state: Arc::clone(&self.state),
+                    request: Arc::clone(self.request),
+                    caller,
+                    permit: warrant.permit().cloned(),
+                    effects: Arc::clone(&self.effects),
+                };
+                routed.call_system(table, *found, ctx, &input).await?
+            }
+            Matched::Nothing => return Err(EngineError::UnsupportedPath),
+        };
+        Ok(routed.with_warnings(reply, &input))
+    }
+
+    /// A token with a limited number of uses spends one, whatever came of the request; the last use ends it.
+    async fn spend(&self, known: &Known) -> Result<(), BarrierError> {
+        let Some(caller) = &known.caller else { return Ok(()) };
+        let Some(left) = caller.token.record.uses else { return Ok(()) };
+        let spent = async {
+            let store = TokenStore(&self.txn);
+            let Some(mut record) = store.get(&caller.token.hash).await? else { return Ok(()) };
+            if left <= 1 {
+                revoke_tree(&self.txn, caller.token.hash).await?;
+                return Ok(());
+            }
+            record.uses = Some(left - 1);
+            store.put(&caller.token.hash, &record)
+        };
+        match spent.await {
+            Ok(()) => Ok(()),
+            Err(EngineError::Barrier(error)) => Err(error),
+            Err(error) => {
+                tracing::error!(%error, "a use of a token could not be counted");
+                Err(BarrierError::Over)
+            }
+        }
+    }
+
+    /// What has to be in force before the answer is out.
+    async fn carry_out(&self) -> Result<bool, BarrierError> {
+        let effects = std::mem::take(&mut *self.effects.lock());
+        let mut seals = false;
+        for effect in effects {
+            match effect {
+                Effect::MountsChanged => {
+                    if let Err(error) = self.core.reload_mounts(self.pass).await {
+                        tracing::error!(%error, "the mount table could not be read anew");
+                    }
+                }
+                Effect::PoliciesChanged => self.pass.owner().policies_changed(),
+                Effect::Keyring(keyring) => self.pass.barrier().install(*keyring),
+                Effect::AuditRemoved(path) => drop(self.pass.owner().audit.remove(&path)),
+                Effect::AuditedHeaders(headers) => self.pass.owner().audited_headers.store(Arc::new(headers)),
+                Effect::Seal => seals = true,
+            }
+        }
+        Ok(seals)
+    }
+
+    /// Door 11.
+    async fn disclose(&self, known: &Known, committed: Committed<Result<Reply, Refusal>>) -> Disclosable<Answer> {
+        let operation = known.operation.unwrap_or(self.request.operation);
+        let answer = committed.map(|outcome| match outcome {
+            Ok(reply) => Answer::new(envelope::outcome(reply, operation, &self.request.id)),
+            Err(refusal) => Answer::new(Outcome::Refused(refusal)),
+        });
+        record::response(&self.scene(known), answer.into_inner()).await
+    }
+}
+
+/// Why a handler may run: a policy said so, or the route is open to everybody.
+#[derive(Clone)]
+pub enum Warrant {
+    Permit(Arc<Permit>),
+    Public,
+}
+
+impl Warrant {
+    pub fn permit(&self) -> Option<&Arc<Permit>> {
+        match self {
+            Self::Permit(permit) => Some(permit),
+            Self::Public => None,
+        }
+    }
+}
+
+/// Why doors 4 to 9 did not let a request through.
+enum Refused {
+    Told(Refusal),
+    Engine(EngineError),
+}
+
+impl Refused {
+    fn into_refusal(self, request_id: &str) -> Refusal {
+        match self {
+            Self::Told(refusal) => refusal,
+            Self::Engine(error) => refusal::of_engine(error, request_id),
+        }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Told(refusal)
+    }
+}
+
+impl From<EngineError> for Refused {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}

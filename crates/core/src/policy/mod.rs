@@ -1,0 +1,14 @@
+//! ACL policies: storage, the built-in ones, and the compiled sets shared by tokens.
+//!
+//! `store` reads and writes records, `builtin` has the texts a new installation starts with, `routes` is what
+//! `sys/policies/acl` and `sys/policy` answer. What a policy means is `rules/policy`.
+
+mod builtin;
+mod cache;
+mod routes;
+mod store;
+
+pub use builtin::{DEFAULT, RESPONSE_WRAPPING};
+pub use cache::{AclCache, acl_of};
+pub use routes::routes;
+pub use store::{PolicyStore, install_builtin};

@@ -1,0 +1,340 @@
+//! Doors 8 and 11: what the pipeline knows of a request, put into the words of the audit record.
+
+use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
+use crate::pipeline::{Known, Warrant};
+use crate::refusal;
+use crate::request::Request;
+use crate::state::Unsealed;
+use bulla_audit::{
+    AuditError, Auth, Data, Disclosable, Entry, Exemption, GrantingPolicy, HashHeader, Header, Mount, Namespace,
+    PolicyResults, Recorded, Wait,
+};
+use bulla_kit::Body;
+use bulla_policy::Parameters;
+use bulla_records::{MountClass, TokenRecord};
+use bulla_types::{Operation, Seconds, Time};
+use bulla_wire::AuthBlock;
+use serde_json::Value;
+use smallvec::SmallVec;
+use std::ops::ControlFlow;
+
+/// Everything a record is made of.
+pub struct Scene<'a> {
+    pub unsealed: &'a Unsealed,
+    pub request: &'a Request,
+    pub known: &'a Known,
+    pub now: Time,
+}
+
+type Texts<'a> = SmallVec<[&'a str; 8]>;
+
+impl Scene<'_> {
+    fn token(&self) -> Option<&TokenRecord> {
+        self.known.caller.as_ref().map(|caller| &*caller.token.record)
+    }
+
+    fn operation(&self) -> Operation {
+        self.known.operation.unwrap_or(self.request.operation)
+    }
+
+    fn mount(&self) -> Mount<'_> {
+        let Some(routed) = &self.known.routed else { return Mount::default() };
+        let record = &routed.mount.record;
+        Mount {
+            point: record.path.as_str(),
+            kind: &record.kind,
+            accessor: &record.accessor,
+            class: if record.class == MountClass::Auth { "auth" } else { "secret" },
+            running_version: "",
+        }
+    }
+
+    /// The request's headers that are to be in the record.
+    fn audited_headers(&self) -> Vec<(String, Vec<String>, HashHeader)> {
+        let mut found = Vec::new();
+        for (name, hmac) in self.unsealed.audited_headers.load().iter() {
+            let mut values = Vec::new();
+            self.request.headers.each(name, &mut |value| values.push(value.to_owned()));
+            if !values.is_empty() {
+                found.push((name.clone(), values, if *hmac { HashHeader::Yes } else { HashHeader::No }));
+            }
+        }
+        found
+    }
+
+    /// Hands the entry of this request to `then`, which writes it down.
+    async fn with_entry<R>(
+        &self,
+        warrant: Option<&Warrant>,
+        error: &str,
+        answer: Option<&Answer>,
+        then: impl AsyncFnOnce(&Entry<'_>) -> R,
+    ) -> R {
+        let body =
+            self.request.body.is_empty().then_some(()).map_or_else(|| Some(self.request.body.to_json()), |()| None);
+        let remote = self.request.remote.map(|a| (a.ip().to_string(), a.port()));
+        let policies: Texts<'_> =
+            self.token().map(|r| r.policies.iter().map(|p| p.as_str()).collect()).unwrap_or_default();
+        let granting: SmallVec<[GrantingPolicy<'_>; 2]> = granting(warrant);
+        let metadata: SmallVec<[(&str, &str); 4]> = self
+            .token()
+            .and_then(|r| r.meta.as_ref())
+            .map(|m| m.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect())
+            .unwrap_or_default();
+        let client_token = self.request.token.as_ref().map_or("", |t| t.dangerous_expose());
+        let results = PolicyResults { allowed: warrant.is_some(), granting_policies: &granting };
+        let auth = self.token().map(|record| auth_of(record, client_token, &policies, &metadata, results));
+        let routed = self.known.routed.as_ref();
+        let tuned = routed.map(|r| (&r.mount.record.config.audit_non_hmac_request_keys, r.audit_clear().0));
+        let clear: Texts<'_> = tuned
+            .map(|(keys, own)| keys.iter().map(String::as_str).chain(own.iter().copied()).collect())
+            .unwrap_or_default();
+        let path = routed.map_or(self.request.path.as_str(), |r| r.path.as_str());
+        let audited = self.audited_headers();
+        let values: SmallVec<[(&str, Texts<'_>, HashHeader); 2]> = audited
+            .iter()
+            .map(|(name, values, hash)| (name.as_str(), values.iter().map(String::as_str).collect(), *hash))
+            .collect();
+        let headers: SmallVec<[Header<'_>; 2]> =
+            values.iter().map(|(name, values, hash)| Header { name, values, hash: *hash }).collect();
+        let shown = answer.map(|answer| Shown::of(answer, self));
+        let new_token = shown.as_ref().and_then(Shown::new_token);
+        let response = shown.as_ref().map(|shown| shown.response(new_token.as_ref()));
+        let entry = Entry {
+            time: self.now,
+            auth: auth.as_ref(),
+            request: bulla_audit::Request {
+                id: &self.request.id,
+                operation: self.operation().word(),
+                mount: self.mount(),
+                client_token,
+                client_token_accessor: self.token().map_or("", |r| r.accessor.as_str()),
+                namespace: Namespace { id: "root", path: "" },
+                path,
+                data: body.as_ref().map_or(Data::None, |json| Data::Json(json.get().as_bytes())),
+                remote_address: remote.as_ref().map_or("", |(ip, _)| ip),
+                remote_port: remote.as_ref().map_or(0, |(_, port)| *port),
+                wrap_ttl: self.request.wrap.map_or(Seconds::ZERO, |w| w.ttl),
+                clear_keys: &clear,
+                headers: &headers,
+                ..bulla_audit::Request::default()
+            },
+            response: response.as_ref(),
+            error,
+        };
+        then(&entry).await
+    }
+}
+
+fn granting(warrant: Option<&Warrant>) -> SmallVec<[GrantingPolicy<'_>; 2]> {
+    let Some(permit) = warrant.and_then(Warrant::permit) else { return SmallVec::new() };
+    let of = |name| GrantingPolicy { name, namespace_id: "root", namespace_path: "", kind: "acl" };
+    if permit.is_root() {
+        return SmallVec::from_iter([of("root")]);
+    }
+    permit.policies().iter().map(|name| of(name.as_str())).collect()
+}
+
+fn auth_of<'a>(
+    record: &'a TokenRecord,
+    client_token: &'a str,
+    policies: &'a [&'a str],
+    metadata: &'a [(&'a str, &'a str)],
+    results: PolicyResults<'a>,
+) -> Auth<'a> {
+    Auth {
+        client_token,
+        accessor: record.accessor.as_str(),
+        display_name: &record.display_name,
+        policies,
+        token_policies: policies,
+        policy_results: Some(results),
+        metadata,
+        num_uses: u64::from(record.uses.unwrap_or(0)),
+        remaining_uses: record.uses.map_or(0, |left| u64::from(left.saturating_sub(1))),
+        entity_id: &record.entity_id,
+        token_type: record.kind.word(),
+        token_ttl: record.creation_ttl,
+        token_issue_time: Some(record.created),
+        ..Auth::default()
+    }
+}
+
+/// The parts of an answer that its record shows.
+struct Shown<'a> {
+    data: Data<'a>,
+    auth: Option<&'a AuthBlock>,
+    policies: Texts<'a>,
+    metadata: SmallVec<[(&'a str, &'a str); 4]>,
+    warnings: Texts<'a>,
+    clear: Texts<'a>,
+    mount: Mount<'a>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(answer: &'a Answer, scene: &'a Scene<'_>) -> Self {
+        let mut shown = Self {
+            data: Data::None,
+            auth: None,
+            policies: Texts::new(),
+            metadata: SmallVec::new(),
+            warnings: Texts::new(),
+            clear: Texts::new(),
+            mount: scene.mount(),
+        };
+        match &answer.outcome {
+            Outcome::Envelope { envelope, .. } => {
+                shown.data = envelope.data.as_ref().map_or(Data::None, |d| Data::Json(d.get().as_bytes()));
+                shown.auth = envelope.auth.as_ref();
+                shown.warnings = envelope.warnings.iter().flatten().map(String::as_str).collect();
+            }
+            Outcome::Bare { data, .. } => shown.data = Data::Json(data.get().as_bytes()),
+            Outcome::Raw(raw) => {
+                shown.data =
+                    Data::Raw { body: &raw.bytes, content_type: raw.content_type, status: raw.status.unwrap_or(200) };
+            }
+            Outcome::NoContent | Outcome::Refused(_) => {}
+        }
+        if let Some(block) = shown.auth {
+            shown.policies = block.policies.iter().map(String::as_str).collect();
+            shown.metadata = block.metadata.iter().flatten().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        }
+        if let Some(routed) = &scene.known.routed {
+            let keys = &routed.mount.record.config.audit_non_hmac_response_keys;
+            shown.clear = keys.iter().map(String::as_str).chain(routed.audit_clear().1.iter().copied()).collect();
+        }
+        shown
+    }
+
+    /// A token that the answer hands out.
+    fn new_token(&self) -> Option<Auth<'_>> {
+        self.auth.map(|block| Auth {
+            client_token: &block.client_token,
+            accessor: &block.accessor,
+            policies: &self.policies,
+            token_policies: &self.policies,
+            metadata: &self.metadata,
+            num_uses: block.num_uses,
+            entity_id: &block.entity_id,
+            token_type: &block.token_type,
+            token_ttl: Seconds(block.lease_duration),
+            ..Auth::default()
+        })
+    }
+
+    fn response<'s>(&'s self, auth: Option<&'s Auth<'s>>) -> bulla_audit::Response<'s> {
+        bulla_audit::Response {
+            auth,
+            mount: self.mount,
+            data: self.data,
+            warnings: &self.warnings,
+            clear_keys: &self.clear,
+            ..bulla_audit::Response::default()
+        }
+    }
+}
+
+/// Door 8. Reads wait with the answer's record: nothing is disclosed before both are kept. Writes wait before they
+/// commit (see the pipeline).
+pub async fn request(scene: &Scene<'_>, warrant: Warrant) -> Result<Recorded<Warrant>, AuditError> {
+    let for_entry = warrant.clone();
+    let audit = &scene.unsealed.audit;
+    scene
+        .with_entry(Some(&for_entry), "", None, async move |entry| {
+            audit.record_request(entry, warrant, Wait::WithResponse).await
+        })
+        .await
+}
+
+/// The record of a request that was refused before door 9. Its failure shows when the refusal itself is recorded.
+pub async fn refused(scene: &Scene<'_>, why: &Refusal) {
+    let audit = &scene.unsealed.audit;
+    let error = why.errors.first().map_or("", String::as_str);
+    let kept = scene
+        .with_entry(None, error, None, async |entry| audit.record_request(entry, (), Wait::WithResponse).await)
+        .await;
+    if let Err(error) = kept {
+        tracing::error!(%error, "a refused request was not recorded");
+    }
+}
+
+/// Door 11.
+pub async fn response(scene: &Scene<'_>, answer: Answer) -> Disclosable<Answer> {
+    let audit = &scene.unsealed.audit;
+    if !audit.has_devices() {
+        // No device is configured: the broker passes everything.
+        return match audit.record_response(&Entry::default(), answer).await {
+            Ok(disclosable) => disclosable,
+            Err(_) => audit_failed(),
+        };
+    }
+    let error = match &answer.outcome {
+        Outcome::Refused(refusal) => refusal.errors.first().map_or("", String::as_str).to_owned(),
+        _ => String::new(),
+    };
+    let recorded = scene.known.recorded.as_ref();
+    let warrant = recorded.map(Recorded::permit);
+    let kept = scene
+        .with_entry(warrant, &error, Some(&answer), async |entry| match recorded {
+            Some(recorded) => audit.record_response_after(recorded, entry, ()).await,
+            None => audit.record_response(entry, ()).await,
+        })
+        .await;
+    match kept {
+        Ok(proof) => proof.map(|()| answer),
+        Err(error) => {
+            tracing::error!(%error, "an answer is withheld");
+            audit_failed()
+        }
+    }
+}
+
+/// The answer while sealed.
+pub fn sealed() -> Disclosable<Answer> {
+    Disclosable::exempt(Answer::refused(refusal::sealed()), Exemption::SealedRefusal)
+}
+
+/// The answer that stands in for one that could not be recorded.
+pub fn audit_failed() -> Disclosable<Answer> {
+    let text = refusal::one_error("failed to audit response, cannot continue");
+    unrecorded(Refusal::new(ErrorKind::Internal, text))
+}
+
+/// A refusal that stands in for an answer; carries nothing stored.
+pub fn unrecorded(refusal: Refusal) -> Disclosable<Answer> {
+    Disclosable::exempt(Answer::refused(refusal), Exemption::Unavailable)
+}
+
+/// The server is sealed but could not prove that all is erased.
+pub fn seal_incomplete() -> Disclosable<Answer> {
+    unrecorded(Refusal::new(ErrorKind::Internal, "sealed, but some work could not be ended; restart to erase it"))
+}
+
+/// A request's parameters as policy rules look at them.
+pub struct BodyParameters<'a>(pub &'a Body);
+
+impl BodyParameters<'_> {
+    /// The page size asked for, if it is a number.
+    pub fn limit(&self) -> Option<i64> {
+        let raw = self.0.get("limit")?;
+        match raw.to_value() {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Parameters for BodyParameters<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some()
+    }
+
+    fn visit(&self, look: &mut dyn FnMut(&str, &Value) -> ControlFlow<()>) {
+        for (name, raw) in self.0.iter() {
+            if look(name, &raw.to_value()).is_break() {
+                return;
+            }
+        }
+    }
+}

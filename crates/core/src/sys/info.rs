@@ -1,0 +1,69 @@
+//! What the server tells of itself to those who may ask: nodes, versions, documentation, configuration.
+
+use super::SysCtx;
+use crate::state::Backend;
+use bulla_kit::{Answer, NoParams, OpenApi, Reply, Route};
+use serde_json::{Map, Value, json};
+
+pub fn routes() -> Vec<Route<SysCtx>> {
+    vec![
+        Route::token("ha-status").help("The nodes of the cluster.", "").read(ha_status),
+        Route::token("version-history").help("The versions this installation has run.", "").list(versions),
+        Route::token("internal/specs/openapi")
+            .help("This API as an OpenAPI document.", "")
+            .read(openapi)
+            .update(openapi),
+        Route::token("config/state/sanitized").help("The configuration without secrets.", "").read(sanitized),
+    ]
+}
+
+async fn ha_status(ctx: SysCtx, _: NoParams) -> Answer {
+    let node = json!({
+        "hostname": hostname(),
+        "api_address": ctx.core.config.api_addr,
+        "cluster_address": ctx.core.config.cluster_addr,
+        "active_node": true,
+        "last_echo": Value::Null,
+        "version": ctx.core.config.version,
+    });
+    Ok(Reply::json(&json!({ "nodes": [node] }))?.at_top_too())
+}
+
+pub fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|t| t.trim().to_owned()).unwrap_or_default()
+}
+
+async fn versions(ctx: SysCtx, _: NoParams) -> Answer {
+    let version = &ctx.core.config.version;
+    let installed = ctx.core.started_at.rfc3339();
+    let mut info: Map<String, Value> = Map::new();
+    info.insert(
+        version.clone(),
+        json!({ "previous_version": Value::Null, "build_date": ctx.core.config.build_date, "timestamp_installed": installed }),
+    );
+    Reply::json(&json!({ "keys": [version], "key_info": info }))
+}
+
+/// Only mounts the caller can see anything in.
+async fn openapi(ctx: SysCtx, _: NoParams) -> Answer {
+    let acl = ctx.caller()?.acl.at(ctx.now()).into_owned();
+    let mut document = OpenApi::default();
+    for mount in ctx.state.mounts.iter() {
+        let path = mount.record.path.as_str();
+        if !acl.is_root() && !acl.has_any_capability_below("", path) {
+            continue;
+        }
+        match &mount.backend {
+            Backend::Engine(engine) => document.add(path, engine.routes()),
+            Backend::System(table) => document.add(path, table),
+            Backend::Unknown => {}
+        }
+    }
+    let text = serde_json::to_vec(&document.finish(&ctx.core.config.version))
+        .map_err(|_| bulla_kit::EngineError::internal("the document could not be written"))?;
+    Ok(Reply::raw("application/json", text))
+}
+
+async fn sanitized(ctx: SysCtx, _: NoParams) -> Answer {
+    Reply::json(&ctx.core.config.sanitized)
+}

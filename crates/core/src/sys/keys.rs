@@ -1,0 +1,110 @@
+//! The barrier's data keys: `sys/key-status`, `sys/rotate`, `sys/rotate/config`.
+
+use super::{Effect, SysCtx};
+use bulla_barrier::{SealedStore, View};
+use bulla_kit::{Answer, EngineError, Flag, NoParams, Params, RawJson, Reply, Route};
+use bulla_types::{Time, go_duration_text, parse_duration};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Params)]
+struct ConfigParams {
+    /// Whether the key is rotated by itself.
+    enabled: Flag,
+    /// Values encrypted under one key.
+    max_operations: Option<i64>,
+    /// Time between rotations; 0 = by count alone.
+    interval: Option<RawJson>,
+}
+
+pub fn routes() -> Vec<Route<SysCtx>> {
+    let config = |pattern| {
+        Route::token(pattern).help("When the key is rotated by itself.", "").read(read_config).update(write_config)
+    };
+    vec![
+        Route::token("key-status").help("The data key in use.", "").read(status),
+        config("rotate/config"),
+        config("rotate/keyring/config"),
+        Route::sudo("rotate").help("Add a data key.", "Old ones stay readable.").update(rotate),
+        Route::sudo("rotate/keyring").help("Add a data key.", "Old ones stay readable.").update(rotate),
+    ]
+}
+
+async fn status(ctx: SysCtx, _: NoParams) -> Answer {
+    let (term, installed, encryptions) = ctx.txn().barrier().key_status();
+    let data =
+        json!({ "term": term, "install_time": Time::from_unix(installed).rfc3339(), "encryptions": encryptions });
+    Ok(Reply::json(&data)?.at_top_too())
+}
+
+async fn rotate(ctx: SysCtx, _: NoParams) -> Answer {
+    let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
+    let next = ctx.txn().barrier().with_keyring(|keyring| keyring.rotated(ctx.now().unix())).map_err(no_randomness)?;
+    SealedStore::put_keyring(ctx.txn(), &next).map_err(|_| EngineError::internal("the keyring could not be sealed"))?;
+    ctx.after_commit(Effect::Keyring(Box::new(next)));
+    Ok(Reply::none())
+}
+
+/// Automatic rotation. Lies at `core/rotation`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Rotation {
+    enabled: bool,
+    max_operations: i64,
+    /// Nanoseconds.
+    interval: i64,
+}
+
+/// A tenth below 2^32: AES-GCM with random nonces stays far from a repeated one (NIST SP 800-38D, section 8.3).
+const MOST: i64 = 3_865_470_566;
+const LEAST: i64 = 1_000_000;
+const DAY: i128 = 86_400_000_000_000;
+const PLACE: &str = "core/rotation";
+
+fn view(ctx: &SysCtx) -> View {
+    View::new(ctx.txn(), ctx.ctx.request.namespace.0)
+}
+
+async fn load(ctx: &SysCtx) -> Result<Rotation, EngineError> {
+    match view(ctx).get(PLACE).await? {
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| EngineError::damaged("rotation settings")),
+        None => Ok(Rotation { enabled: true, max_operations: MOST, interval: 0 }),
+    }
+}
+
+async fn read_config(ctx: SysCtx, _: NoParams) -> Answer {
+    let rotation = load(&ctx).await?;
+    let interval: Value = match rotation.interval {
+        0 => 0.into(),
+        nanos => go_duration_text(i128::from(nanos)).into(),
+    };
+    Reply::json(
+        &json!({ "enabled": rotation.enabled, "max_operations": rotation.max_operations, "interval": interval }),
+    )
+}
+
+async fn write_config(ctx: SysCtx, params: ConfigParams) -> Answer {
+    let mut rotation = load(&ctx).await?;
+    if let Some(enabled) = params.enabled {
+        rotation.enabled = enabled;
+    }
+    if let Some(most) = params.max_operations {
+        if !(LEAST..=MOST).contains(&most) {
+            return Err(EngineError::bad(format!("max_operations must be in the range [{LEAST},{MOST}]")));
+        }
+        rotation.max_operations = most;
+    }
+    if let Some(raw) = params.interval {
+        let text = raw.to_value().as_str().map_or_else(|| raw.get().to_owned(), str::to_owned);
+        let nanos = parse_duration(&text).map_err(|e| {
+            EngineError::bad(format!("Field validation failed: error converting input for field \"interval\": {e}"))
+        })?;
+        if nanos != 0 && nanos < DAY {
+            return Err(EngineError::bad(format!("interval must be greater or equal to {}", go_duration_text(DAY))));
+        }
+        rotation.interval = i64::try_from(nanos).map_err(|_| EngineError::bad("interval is too long"))?;
+    }
+    let bytes =
+        serde_json::to_vec(&rotation).map_err(|_| EngineError::internal("the settings could not be written"))?;
+    view(&ctx).put(PLACE, bytes)?;
+    Ok(Reply::none())
+}

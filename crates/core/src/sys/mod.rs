@@ -1,0 +1,136 @@
+//! Core's own routes: `sys/…`, `auth/token/…`, `cubbyhole/…`, and the context their handlers get.
+//!
+//! `always` holds the routes that are open while sealed; their context has no storage. All others get a [`SysCtx`].
+
+pub mod always;
+mod capabilities;
+mod cubbyhole;
+mod info;
+mod keys;
+mod seal;
+mod tools;
+mod ui;
+
+use crate::audit::{self, AuditedHeaders};
+use crate::core::Core;
+use crate::mounts;
+use crate::policy::{self, PolicyStore};
+use crate::request::Request;
+use crate::state::{State, Unsealed};
+use crate::token::{self, Caller};
+use bulla_barrier::{Pass, Txn};
+use bulla_kit::{Ctx, EngineError, Routes};
+use bulla_policy::Permit;
+use bulla_records::MountRecord;
+use bulla_seal::Keyring;
+use bulla_types::Time;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// What has to happen once the request's batch is durable and before it is answered.
+pub enum Effect {
+    /// The mount table is read anew and published.
+    MountsChanged,
+    PoliciesChanged,
+    /// A keyring that is stored now is put in force.
+    Keyring(Box<Keyring>),
+    /// A device is taken off the broker.
+    AuditRemoved(String),
+    AuditedHeaders(AuditedHeaders),
+    /// The server seals itself after the answer has been recorded.
+    Seal,
+}
+
+/// What a handler of core's own gets: an engine's context and, besides, the server.
+#[derive(Clone)]
+pub struct SysCtx {
+    pub ctx: Ctx,
+    pub core: Arc<Core>,
+    pub pass: Pass<Unsealed>,
+    pub state: Arc<State>,
+    pub request: Arc<Request>,
+    /// `None` on public routes.
+    pub caller: Option<Arc<Caller>>,
+    pub permit: Option<Arc<Permit>>,
+    pub effects: Arc<Mutex<Vec<Effect>>>,
+}
+
+impl SysCtx {
+    pub fn txn(&self) -> &Arc<Txn> {
+        self.ctx.txn()
+    }
+
+    pub fn now(&self) -> Time {
+        self.ctx.now
+    }
+
+    pub fn policies(&self) -> PolicyStore {
+        PolicyStore::new(self.txn(), self.ctx.request.namespace)
+    }
+
+    /// # Errors
+    /// The route is public and was asked without a token.
+    pub fn caller(&self) -> Result<&Arc<Caller>, EngineError> {
+        self.caller.as_ref().ok_or(EngineError::Denied)
+    }
+
+    pub fn has_sudo(&self) -> bool {
+        self.permit.as_ref().is_some_and(|p| p.has_sudo() || p.is_root())
+    }
+
+    pub fn after_commit(&self, effect: Effect) {
+        self.effects.lock().push(effect);
+    }
+
+    /// The caller's token as it was sent.
+    pub fn token_text(&self) -> String {
+        self.request.token.as_ref().map(|t| t.dangerous_expose().to_owned()).unwrap_or_default()
+    }
+
+    /// A capture as the client spelled it, before the route folded it: the last segments of the request path.
+    pub fn original_capture(&self, _name: &str) -> Option<String> {
+        let path = self.request.path.as_str();
+        let below = path.strip_prefix("sys/policies/acl/").or_else(|| path.strip_prefix("sys/policy/"))?;
+        Some(below.to_owned())
+    }
+}
+
+/// The tables of core's own mounts, made once.
+pub struct SysTables {
+    system: Arc<Routes<SysCtx>>,
+    token: Arc<Routes<SysCtx>>,
+    cubbyhole: Arc<Routes<SysCtx>>,
+    identity: Arc<Routes<SysCtx>>,
+}
+
+impl Default for SysTables {
+    fn default() -> Self {
+        let mut system = policy::routes();
+        system.extend(mounts::routes());
+        system.extend(seal::routes());
+        system.extend(keys::routes());
+        system.extend(tools::routes());
+        system.extend(audit::routes());
+        system.extend(capabilities::routes());
+        system.extend(info::routes());
+        system.extend(ui::routes());
+        Self {
+            system: Arc::new(Routes::new(system)),
+            token: Arc::new(Routes::new(token::routes())),
+            cubbyhole: Arc::new(Routes::new(cubbyhole::routes())),
+            identity: Arc::new(Routes::new(Vec::new())),
+        }
+    }
+}
+
+impl SysTables {
+    pub fn find(&self, record: &MountRecord) -> Option<Arc<Routes<SysCtx>>> {
+        match record.kind.as_str() {
+            "system" => Some(Arc::clone(&self.system)),
+            "token" => Some(Arc::clone(&self.token)),
+            "cubbyhole" => Some(Arc::clone(&self.cubbyhole)),
+            "identity" => Some(Arc::clone(&self.identity)),
+            _ => None,
+        }
+    }
+}

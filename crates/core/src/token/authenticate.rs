@@ -1,0 +1,73 @@
+//! Door 6: the token of a request. One read; expiry, uses and addresses are checked here, not by a background job.
+
+use super::store::{TokenHash, TokenStore};
+use crate::policy::acl_of;
+use crate::request::Request;
+use crate::state::Unsealed;
+use bulla_barrier::Txn;
+use bulla_kit::{CallerInfo, EngineError};
+use bulla_policy::Acl;
+use bulla_records::TokenRecord;
+use bulla_types::Time;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A token found valid.
+#[derive(Clone, Debug)]
+pub struct TokenHandle {
+    pub hash: TokenHash,
+    pub record: Arc<TokenRecord>,
+}
+
+/// Who asks, and what the policies of its token say.
+#[derive(Clone)]
+pub struct Caller {
+    pub token: TokenHandle,
+    pub acl: Arc<Acl>,
+}
+
+impl Caller {
+    pub fn info(&self) -> CallerInfo {
+        let record = &self.token.record;
+        CallerInfo {
+            display_name: record.display_name.clone(),
+            entity_id: record.entity_id.clone(),
+            accessor: record.accessor.as_str().to_owned(),
+            policies: record.policies.clone(),
+            metadata: record.meta.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// The caller, or `None` if there is no token or it is none of ours (any more): the two look the same from outside.
+///
+/// # Errors
+/// Storage.
+pub async fn authenticate(
+    unsealed: &Unsealed,
+    txn: &Arc<Txn>,
+    request: &Request,
+    now: Time,
+) -> Result<Option<Caller>, EngineError> {
+    let Some(text) = request.token.as_ref() else { return Ok(None) };
+    let store = TokenStore(txn);
+    let hash = store.hash(text.dangerous_expose());
+    let Some(record) = store.get(&hash).await? else { return Ok(None) };
+    if record.expired(now) || record.uses == Some(0) || !address_allowed(&record, request.remote.map(|a| a.ip())) {
+        return Ok(None);
+    }
+    let acl = acl_of(unsealed, txn, record.namespace, &record.policies, now).await?;
+    Ok(Some(Caller { token: TokenHandle { hash, record: Arc::new(record) }, acl }))
+}
+
+/// A token bound to addresses works from nowhere else, and not at all when the address is unknown (unix sockets).
+fn address_allowed(record: &TokenRecord, remote: Option<IpAddr>) -> bool {
+    if record.bound_cidrs.is_empty() {
+        return true;
+    }
+    let Some(remote) = remote else { return false };
+    record.bound_cidrs.iter().any(|text| match text.parse::<ipnet::IpNet>() {
+        Ok(net) => net.contains(&remote),
+        Err(_) => text.parse::<IpAddr>() == Ok(remote),
+    })
+}

@@ -1,0 +1,17 @@
+//! Tokens: who a request comes from, and how tokens are made, looked up, renewed and revoked.
+//!
+//! A token is a record under the keyed hash of its id. Beside it, in the same batch: its accessor, its place below its
+//! parent, and its time in the expiry index. `authenticate` is door 6; `routes` is what `auth/token/` answers.
+
+mod authenticate;
+mod create;
+mod lookup;
+mod revoke;
+mod routes;
+mod store;
+
+pub use authenticate::{Caller, authenticate};
+pub use create::{NewToken, issue};
+pub use revoke::{revoke_tree, sweep};
+pub use routes::routes;
+pub use store::TokenStore;

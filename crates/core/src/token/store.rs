@@ -1,0 +1,138 @@
+//! Where tokens lie: record, accessor, children and expiry, all under keyed hashes and times.
+
+use bulla_barrier::{Keyspace, PhysicalKey, Txn, View, plain_key, plain_range};
+use bulla_kit::EngineError;
+use bulla_records::{TokenRecord, decode, encode};
+use bulla_types::{Accessor, Time};
+use std::sync::Arc;
+
+pub type TokenHash = [u8; 32];
+
+/// Kind byte of tokens in the expiry index.
+const TOKEN: u8 = b'T';
+
+pub struct TokenStore<'a>(pub &'a Arc<Txn>);
+
+impl TokenStore<'_> {
+    pub fn hash(&self, id: &str) -> TokenHash {
+        self.0.barrier().hash_id("token", id.as_bytes())
+    }
+
+    fn record_key(hash: &TokenHash) -> PhysicalKey {
+        plain_key(Keyspace::Token, &[hash])
+    }
+
+    fn accessor_key(&self, accessor: &str) -> PhysicalKey {
+        plain_key(Keyspace::Accessor, &[&self.0.barrier().hash_id("accessor", accessor.as_bytes())])
+    }
+
+    pub async fn get(&self, hash: &TokenHash) -> Result<Option<TokenRecord>, EngineError> {
+        match self.0.get(&Self::record_key(hash)).await? {
+            Some(bytes) => decode("token", &bytes).map(Some).map_err(|_| EngineError::damaged("token")),
+            None => Ok(None),
+        }
+    }
+
+    /// The token of an accessor.
+    pub async fn by_accessor(&self, accessor: &str) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
+        let Some(bytes) = self.0.get(&self.accessor_key(accessor)).await? else { return Ok(None) };
+        let hash: TokenHash = bytes.as_slice().try_into().map_err(|_| EngineError::damaged("accessor"))?;
+        Ok(self.get(&hash).await?.map(|record| (hash, record)))
+    }
+
+    /// Writes the record alone; its indexes do not change.
+    pub fn put(&self, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
+        let bytes = encode("token", record).map_err(|e| EngineError::internal(e.to_string()))?;
+        self.0.put(Self::record_key(hash), bytes);
+        Ok(())
+    }
+
+    /// Writes a new token with all its indexes.
+    pub fn insert(&self, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
+        self.put(hash, record)?;
+        self.0.put(self.accessor_key(record.accessor.as_str()), hash.to_vec());
+        if let Some(parent) = parent_of(record) {
+            self.0.put(plain_key(Keyspace::Children, &[&parent, hash]), Vec::new());
+        }
+        if let Some(end) = record.expires {
+            self.0.put(expiry_key(end, hash), Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Moves a token's end, record and index together.
+    pub fn reschedule(&self, hash: &TokenHash, record: &mut TokenRecord, end: Time) -> Result<(), EngineError> {
+        if let Some(old) = record.expires {
+            self.0.delete(expiry_key(old, hash));
+        }
+        record.expires = Some(end);
+        self.0.put(expiry_key(end, hash), Vec::new());
+        self.put(hash, record)
+    }
+
+    /// Deletes a token and all that points to it. Its children are the caller's business.
+    pub async fn remove(&self, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
+        self.0.delete(Self::record_key(hash));
+        self.0.delete(self.accessor_key(record.accessor.as_str()));
+        if let Some(parent) = parent_of(record) {
+            self.0.delete(plain_key(Keyspace::Children, &[&parent, hash]));
+        }
+        if let Some(end) = record.expires {
+            self.0.delete(expiry_key(end, hash));
+        }
+        let cubbyhole = View::new(self.0, record.cubbyhole);
+        // A cubbyhole of more names than this is finished by the next sweep over it.
+        cubbyhole.clear(10_000).await?;
+        Ok(())
+    }
+
+    pub fn detach(&self, parent: &TokenHash, child: &TokenHash) {
+        self.0.delete(plain_key(Keyspace::Children, &[parent, child]));
+    }
+
+    pub async fn children(&self, parent: &TokenHash, limit: usize) -> Result<Vec<TokenHash>, EngineError> {
+        let (start, end) = plain_range(Keyspace::Children, &[parent]);
+        let found = self.0.range(&start, &end, limit).await?;
+        Ok(found.iter().filter_map(|(key, _)| key.bytes().get(33..)?.try_into().ok()).collect())
+    }
+
+    /// Tokens whose time has come, oldest first. `from` is where the last sweep ended: behind it everything is gone,
+    /// and scanning over fresh deletions is slow.
+    pub async fn due(&self, from: Time, now: Time, limit: usize) -> Result<Vec<(Time, TokenHash)>, EngineError> {
+        let start = plain_key(Keyspace::Expiry, &[&from.0.to_be_bytes()]);
+        let end = plain_key(Keyspace::Expiry, &[&now.0.saturating_add(1).to_be_bytes()]);
+        let found = self.0.range(&start, &end, limit).await?;
+        Ok(found.iter().filter_map(|(key, _)| parse_expiry(key.bytes())).collect())
+    }
+
+    pub fn forget_due(&self, at: Time, hash: &TokenHash) {
+        self.0.delete(expiry_key(at, hash));
+    }
+
+    pub async fn accessors(&self, limit: usize) -> Result<Vec<Accessor>, EngineError> {
+        let (start, end) = plain_range(Keyspace::Token, &[]);
+        let found = self.0.range(&start, &end, limit).await?;
+        let mut names: Vec<Accessor> = found
+            .iter()
+            .filter_map(|(_, bytes)| decode::<TokenRecord>("token", bytes).ok())
+            .map(|r| r.accessor)
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
+fn expiry_key(end: Time, hash: &TokenHash) -> PhysicalKey {
+    plain_key(Keyspace::Expiry, &[&end.0.to_be_bytes(), &[TOKEN], hash])
+}
+
+fn parse_expiry(key: &[u8]) -> Option<(Time, TokenHash)> {
+    let time = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    (key.get(9) == Some(&TOKEN)).then_some(())?;
+    Some((Time(time), key.get(10..)?.try_into().ok()?))
+}
+
+pub fn parent_of(record: &TokenRecord) -> Option<TokenHash> {
+    let text = record.parent.as_ref()?;
+    hex::decode(text).ok()?.try_into().ok()
+}

@@ -1,0 +1,157 @@
+//! Files as they are found in the wild, and what is wrong with others.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::*;
+use bulla_http::{Address, ClientCertificates, TlsVersion};
+use std::time::Duration;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    let mut config = Config::default();
+    read::parse(&mut config, "f.hcl", text).map(|()| config)
+}
+
+fn problem(text: &str) -> String {
+    parse(text).err().unwrap_or_else(|| panic!("taken: {text}")).to_string()
+}
+
+#[test]
+fn a_usual_file() {
+    let config = parse(
+        r#"
+storage "inmem" {}
+listener "tcp" {
+  address     = "127.0.0.1:8300"
+  tls_disable = true
+  max_request_size = 2048
+  http_read_timeout = "7s"
+  custom_response_headers {
+    "default" = { "X-All" = ["yes"] }
+    "404" = { "X-Four" = ["missing"] }
+  }
+}
+disable_mlock = true
+api_addr      = "http://127.0.0.1:8300"
+default_lease_ttl = "768h"
+audit "file" "main" {
+  description = "declared"
+  options { file_path = "/tmp/a.log" }
+}
+"#,
+    )
+    .unwrap();
+    config.check().unwrap();
+    assert_eq!(config.storage, Some(Storage::Memory));
+    let listener = &config.listeners[0];
+    assert_eq!(listener.address, Address::Tcp("127.0.0.1:8300".into()));
+    assert!(listener.tls.is_none() && !listener.legacy_routes_open);
+    assert_eq!(listener.limits.request_size, 2048);
+    assert_eq!(listener.limits.read_body, Duration::from_secs(7));
+    let rule = |key: &str, name: &str, value: &str| (key.to_owned(), name.to_owned(), vec![value.to_owned()]);
+    assert_eq!(listener.custom_headers.rules, [rule("default", "X-All", "yes"), rule("404", "X-Four", "missing")]);
+    assert_eq!(config.default_lease_ttl.unwrap().0, 768 * 3600);
+    assert_eq!(config.audit[0].path, "main/");
+    assert_eq!(config.audit[0].options["file_path"], "/tmp/a.log");
+    assert_eq!(config.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn json_with_the_same_key_twice() {
+    let config = parse(
+        r#"{"backend": {"file": {"path": "/d"}},
+            "listener": {"tcp": {"address": "127.0.0.1:1", "tls_disable": true}},
+            "listener": [{"tcp": {"address": "127.0.0.1:2", "tls_disable": "true"}}, {"unix": {"address": "/s", "socket_mode": "640", "tls_disable": 1}}],
+            "disable_mlock": true, "max_lease_ttl": "768h"}"#,
+    )
+    .unwrap();
+    assert_eq!(config.storage, Some(Storage::Disk("/d".into())));
+    assert_eq!(config.listeners.len(), 3);
+    let Address::Unix { owner, .. } = &config.listeners[2].address else { panic!("no unix listener") };
+    assert_eq!(owner.mode, Some(0o640));
+}
+
+#[test]
+fn tls_options() {
+    let tls = |more: &str| {
+        let text = format!("listener \"tcp\" {{\n tls_cert_file = \"c\"\n tls_key_file = \"k\"\n {more}\n}}");
+        parse(&text).map(|c| c.listeners[0].tls.clone().unwrap())
+    };
+    assert_eq!(tls("").unwrap().clients, ClientCertificates::Any);
+    assert_eq!(tls("tls_min_version = \"tls13\"").unwrap().min, TlsVersion::Tls13);
+    assert_eq!(tls("tls_min_version = \"tls10\"").unwrap().min, TlsVersion::Tls12);
+    assert!(tls("tls_max_version = \"tls11\"").is_err());
+    assert_eq!(tls("tls_disable_client_certs = true").unwrap().clients, ClientCertificates::Off);
+    assert!(tls("tls_require_and_verify_client_cert = true").is_err());
+    let verified = tls("tls_require_and_verify_client_cert = true\n tls_client_ca_file = \"ca\"").unwrap();
+    assert_eq!(verified.clients, ClientCertificates::Verified { authorities: "ca".into() });
+    assert_eq!(tls("tls_cipher_suites = \"A, B\"").unwrap().suites, ["A", "B"]);
+    assert_eq!(
+        problem("\nlistener \"tcp\" {}"),
+        "f.hcl: line 2: a listener needs `tls_cert_file` and `tls_key_file`, or `tls_disable = true`"
+    );
+}
+
+#[test]
+fn unknown_keys_warn_and_unknown_blocks_fail() {
+    let config =
+        parse("colour = 1\ntelemetry { x = 1 }\nlistener \"tcp\" {\n tls_disable = true\n shape = 2\n}").unwrap();
+    assert_eq!(
+        config.warnings,
+        [
+            "f.hcl: line 1: unknown key `colour` is ignored",
+            "f.hcl: line 2: `telemetry` has no effect",
+            "f.hcl: line 5: unknown key `shape` of a listener is ignored",
+        ]
+    );
+    assert_eq!(problem("ui = true\n\ncolour \"red\" { }"), "f.hcl: line 3: unknown block `colour`");
+    assert_eq!(problem("colour = { a = 1 }"), "f.hcl: line 1: unknown block `colour`");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    assert_eq!(
+        problem("ui = true\nmax_lease_ttl = \"soon\""),
+        "f.hcl: line 2: `max_lease_ttl` must be a duration: time: invalid duration \"soon\""
+    );
+    assert_eq!(problem("storage \"file\" {}"), "f.hcl: line 1: storage `file` needs a `path`");
+    assert!(problem("storage \"magic\" {}").starts_with("f.hcl: line 1: unknown storage `magic`"));
+    assert!(problem("listener \"udp\" {}").starts_with("f.hcl: line 1: unknown listener `udp`"));
+    assert!(problem("listener \"tcp\" {\n tls_disable = true\n max_request_size = -1\n}").contains("line 3"));
+    assert!(problem("a = ").starts_with("f.hcl: line 1"));
+    assert!(
+        problem("listener \"tcp\" {\n tls_disable = true\n x_forwarded_for_authorized_addrs = \"10.0.0.0/8\"\n}")
+            .contains("not supported")
+    );
+}
+
+#[test]
+fn a_server_needs_a_store_and_a_listener() {
+    assert!(Config::default().check().is_err());
+    assert!(parse("storage \"inmem\" {}").unwrap().check().is_err());
+}
+
+#[test]
+fn the_environment_wins_and_its_own_names_win_over_the_others() {
+    let variables = [("VAULT_API_ADDR", "v"), ("BAO_API_ADDR", "b"), ("VAULT_LOG_LEVEL", "debug"), ("HOME", "h")];
+    let environment = Environment::of(variables.map(|(n, v)| (n.to_owned(), v.to_owned())));
+    let mut config = parse("api_addr = \"file\"").unwrap();
+    environment.apply(&mut config);
+    assert_eq!(config.api_addr.as_deref(), Some("b"));
+    assert_eq!(config.log_level.as_deref(), Some("debug"));
+}
+
+#[test]
+fn folders_are_read_in_order_and_the_local_config_too() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("2.json"), r#"{"cluster_name": "two"}"#).unwrap();
+    std::fs::write(dir.path().join("1.hcl"), "cluster_name = \"one\"\nstorage \"inmem\" {}").unwrap();
+    std::fs::write(dir.path().join("note.txt"), "}{").unwrap();
+    let local = Environment::of([("VAULT_LOCAL_CONFIG".to_owned(), r#"{"ui": true}"#.to_owned())]);
+    let config = read(&[dir.path().to_owned()], &local).unwrap();
+    assert_eq!(config.cluster_name.as_deref(), Some("two"));
+    assert!(config.ui && config.storage.is_some());
+    assert!(
+        read(&[dir.path().join("none.hcl")], &Environment::default()).unwrap_err().to_string().contains("none.hcl")
+    );
+    let empty = tempfile::tempdir().unwrap();
+    assert!(read(&[empty.path().to_owned()], &Environment::default()).is_err());
+}

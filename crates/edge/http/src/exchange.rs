@@ -1,0 +1,211 @@
+//! One request and its answer on one connection.
+
+use crate::body::{self, BodyTrouble};
+use crate::decode::{self, Early, Head};
+use crate::encode;
+use crate::headers::Lazy;
+use crate::listener::Shared;
+use crate::phase::{Phase, State};
+use bulla_core::Request;
+use bulla_kit::Body;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use http_body::Body as _;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+pub(crate) type HttpAnswer = Response<Full<Bytes>>;
+
+/// What hyper calls for each request of a connection.
+pub(crate) struct Exchange(Arc<Peer>);
+
+struct Peer {
+    shared: Arc<Shared>,
+    state: Arc<State>,
+    remote: Option<SocketAddr>,
+    certificates: Vec<Vec<u8>>,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        state: Arc<State>,
+        remote: Option<SocketAddr>,
+        certificates: Vec<Vec<u8>>,
+    ) -> Self {
+        Self(Arc::new(Peer { shared, state, remote, certificates }))
+    }
+}
+
+impl hyper::service::Service<hyper::Request<Incoming>> for Exchange {
+    type Response = HttpAnswer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpAnswer, Infallible>> + Send>>;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let peer = Arc::clone(&self.0);
+        Box::pin(async move {
+            let _busy = Busy::begin(&peer.state);
+            let (parts, body) = request.into_parts();
+            let is_head = parts.method == Method::HEAD;
+            let mut answer = peer.answer(parts, body).await;
+            if is_head {
+                *answer.body_mut() = Full::default();
+            }
+            Ok(answer)
+        })
+    }
+}
+
+/// Keeps the connection's phase right, also when the request is dropped half-way.
+struct Busy<'a>(&'a State);
+
+impl<'a> Busy<'a> {
+    fn begin(state: &'a State) -> Self {
+        state.enter(Phase::Busy);
+        Self(state)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_running() {
+            self.0.enter(Phase::Idle);
+        }
+    }
+}
+
+impl Peer {
+    async fn answer(&self, parts: Parts, incoming: Incoming) -> HttpAnswer {
+        let headers = &self.shared.headers;
+        let decoded = check_size(&parts, self.shared.settings.limits.header_size)
+            .and_then(|()| decode::head(&parts, &self.shared.settings));
+        let head = match decoded {
+            Ok(head) => head,
+            Err(early) => {
+                pass_over(incoming, &parts).await;
+                return encode::early(early, headers);
+            }
+        };
+        let body = match self.body(incoming, &parts, &head).await {
+            Ok(body) => body,
+            Err(early) => return encode::early(early, headers),
+        };
+        let Some(running) = self.state.run() else {
+            return encode::early(unavailable("the server is closing its connections"), headers);
+        };
+        let Some(request) = self.request(parts, head, body) else {
+            return encode::early(Early::silent(StatusCode::INTERNAL_SERVER_ERROR), headers);
+        };
+        let answer = self.shared.service.handle(request).await;
+        let sealed = answer.sealed_by_this;
+        let mut encoded = encode::answer(answer, headers);
+        if sealed {
+            encoded.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+            self.state.hold.store(true, Ordering::Release);
+            self.state.wake();
+        }
+        drop(running);
+        encoded
+    }
+
+    async fn body(&self, incoming: Incoming, parts: &Parts, head: &Head) -> Result<Body, Early> {
+        if let Some(members) = &head.members {
+            pass_over(incoming, parts).await;
+            return Ok(members.clone());
+        }
+        let limits = &self.shared.settings.limits;
+        let text = body::receive(incoming, limits.request_size, limits.read_body, &self.shared.budget).await;
+        decode::body(&text.map_err(refusal_of)?, head.form, &limits.body)
+    }
+
+    /// `None` if the system has no randomness.
+    fn request(&self, parts: Parts, head: Head, body: Body) -> Option<Request> {
+        Some(Request {
+            id: request_id()?,
+            namespace: head.namespace,
+            path: head.path,
+            operation: head.operation,
+            token: head.token,
+            body: Arc::new(body),
+            wrap: head.wrap,
+            remote: self.remote,
+            headers: Box::new(Lazy(parts.headers)),
+            client_certificates: self.certificates.clone(),
+            help: head.operation == bulla_types::Operation::Help,
+            legacy_routes_open: self.shared.settings.legacy_routes_open,
+            connection: self.state.id,
+        })
+    }
+}
+
+/// hyper bounds its buffer, which is never smaller than 8 KiB and may take in a little more than the limit at a time;
+/// this is the limit itself.
+fn check_size(parts: &Parts, limit: usize) -> Result<(), Early> {
+    let target = parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
+    // Colon, blank and line end of each header; blanks, version and line ends of the rest.
+    let headers: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let size = parts.method.as_str().len() + target + headers + 14;
+    if size > limit { Err(Early::silent(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)) } else { Ok(()) }
+}
+
+fn unavailable(text: &str) -> Early {
+    Early::Refused { status: StatusCode::SERVICE_UNAVAILABLE, errors: vec![text.into()] }
+}
+
+fn refusal_of(trouble: BodyTrouble) -> Early {
+    match trouble {
+        BodyTrouble::TooLarge => {
+            let errors = vec!["http: request body too large".into()];
+            Early::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, errors }
+        }
+        BodyTrouble::Broken => Early::silent(StatusCode::BAD_REQUEST),
+        BodyTrouble::Slow => Early::silent(StatusCode::REQUEST_TIMEOUT),
+        BodyTrouble::Crowded => unavailable("too many large requests at a time"),
+    }
+}
+
+/// Reads a body nobody wants, so that the connection can go on. A client that waits to be asked for its body is not.
+async fn pass_over(body: Incoming, parts: &Parts) {
+    if !body.is_end_stream() && !parts.headers.contains_key(http::header::EXPECT) {
+        body::drain(body).await;
+    }
+}
+
+/// A random UUID (RFC 9562, version 4).
+fn request_id() -> Option<String> {
+    let mut bytes: [u8; 16] = bulla_crypto::random::bytes().ok()?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
+        text.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    #[test]
+    fn ids_are_random_uuids() {
+        let (one, two) = (super::request_id().unwrap(), super::request_id().unwrap());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 36);
+        assert_eq!(&one[14..15], "4");
+        assert!(matches!(&one[19..20], "8" | "9" | "a" | "b"));
+        assert!([8, 13, 18, 23].iter().all(|at| &one[*at..=*at] == "-"));
+    }
+}

@@ -1,0 +1,12 @@
+//! What this door needs of the house: something that answers requests.
+
+use bulla_core::{Answer, Request};
+use std::future::Future;
+use std::pin::Pin;
+
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Answers requests. The future may be dropped when the client goes away or the server is sealed.
+pub trait Service: Send + Sync + 'static {
+    fn handle(&self, request: Request) -> BoxFuture<'_, Answer>;
+}

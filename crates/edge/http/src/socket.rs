@@ -1,0 +1,163 @@
+//! A TCP or Unix socket as one type, and how both are opened.
+
+use crate::error::ListenError;
+use crate::settings::{Address, UnixOwner};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+pub(crate) enum Acceptor {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+impl Acceptor {
+    pub(crate) async fn open(address: &Address) -> Result<Self, ListenError> {
+        match address {
+            Address::Tcp(text) => {
+                let bound = TcpListener::bind(text.as_str()).await;
+                bound.map(Self::Tcp).map_err(|cause| ListenError::Bind { address: text.clone(), cause })
+            }
+            Address::Unix { path, owner } => open_unix(path, owner).await,
+        }
+    }
+
+    pub(crate) fn local_address(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map_or_else(|_| String::new(), |a| a.to_string()),
+            Self::Unix(_, path) => path.display().to_string(),
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, remote) = listener.accept().await?;
+                // Answers are written in one piece; waiting for more to send only delays them.
+                stream.set_nodelay(true)?;
+                Ok((Socket::Tcp(stream), Some(remote)))
+            }
+            Self::Unix(listener, _) => Ok((Socket::Unix(listener.accept().await?.0), None)),
+        }
+    }
+}
+
+impl Drop for Acceptor {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+async fn open_unix(path: &Path, owner: &UnixOwner) -> Result<Acceptor, ListenError> {
+    let fail = |cause| ListenError::Bind { address: path.display().to_string(), cause };
+    // A socket file that nobody listens on is a leftover of a crash; one that answers belongs to another server.
+    if path.exists() {
+        match UnixStream::connect(path).await {
+            Ok(_) => return Err(fail(io::ErrorKind::AddrInUse.into())),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path).map_err(fail)?;
+            }
+            Err(cause) => return Err(fail(cause)),
+        }
+    }
+    let listener = UnixListener::bind(path).map_err(fail)?;
+    let acceptor = Acceptor::Unix(listener, path.to_owned());
+    set_owner(path, owner)?;
+    Ok(acceptor)
+}
+
+fn set_owner(path: &Path, owner: &UnixOwner) -> Result<(), ListenError> {
+    let fail = |cause| ListenError::Owner { path: path.to_owned(), cause };
+    let user = owner.user.as_deref().map(|name| number_of(name, "/etc/passwd")).transpose()?;
+    let group = owner.group.as_deref().map(|name| number_of(name, "/etc/group")).transpose()?;
+    if user.is_some() || group.is_some() {
+        std::os::unix::fs::chown(path, user, group).map_err(fail)?;
+    }
+    if let Some(mode) = owner.mode {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// A user's or group's number, from itself or from the third column of the system's table.
+fn number_of(name: &str, table: &str) -> Result<u32, ListenError> {
+    if let Ok(number) = name.parse() {
+        return Ok(number);
+    }
+    let text = std::fs::read_to_string(table).unwrap_or_default();
+    let mut rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let row = rows.find(|row| row.first() == Some(&name));
+    row.and_then(|row| row.get(2)?.parse().ok()).ok_or_else(|| ListenError::UnknownOwner(name.to_owned()))
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn owners_are_names_or_numbers() {
+        assert_eq!(number_of("0", "/etc/passwd").unwrap(), 0);
+        assert_eq!(number_of("root", "/etc/passwd").unwrap(), 0);
+        assert!(number_of("no-such-user", "/etc/passwd").is_err());
+    }
+}

@@ -1,0 +1,194 @@
+//! An engine on the bench: real barrier over the in-memory store, the pipeline's engine doors, and nothing else.
+//!
+//! Not here: tokens, policies, leases, HTTP. A call finds the route, runs the existence check, calls the handler and
+//! commits, as the server does.
+
+use bulla_barrier::{Barrier, BarrierError, Gate, Txn, View};
+use bulla_kit::{
+    Answer, Body, BodyLimits, CallerInfo, Ctx, Engine, EngineError, Input, MountInfo, MountSettings, Reply,
+    RequestInfo, Services,
+};
+use bulla_physical::Store;
+use bulla_types::{NamespaceId, Operation, RequestPath, ScopeId, Seconds, Time};
+use indexmap::IndexMap;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+
+/// How often a call is run again after a conflict.
+const ATTEMPTS: usize = 8;
+
+pub struct EngineBench {
+    engine: Arc<dyn Engine>,
+    gate: Gate<()>,
+    runtime: Runtime,
+    /// The time that calls see.
+    pub now: Time,
+    pub mount: MountInfo,
+    pub caller: CallerInfo,
+    pub headers: Vec<(String, String)>,
+}
+
+struct System;
+
+impl Services for System {
+    fn system_ttls(&self) -> (Seconds, Seconds) {
+        (Seconds(2_764_800), Seconds(2_764_800))
+    }
+}
+
+impl EngineBench {
+    /// A fresh mount at `bench/` over an empty store. Time begins at 2024-01-01.
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        let gate = Gate::default();
+        assert!(gate.open(fresh_barrier(), ()), "a new gate is closed");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime for tests");
+        let mount = MountInfo {
+            path: "bench/".into(),
+            accessor: "bench_00000000".into(),
+            kind: "bench".into(),
+            scope: ScopeId([7; 16]),
+            options: IndexMap::new(),
+            default_ttl: Seconds(2_764_800),
+            max_ttl: Seconds(2_764_800),
+        };
+        let now = Time::from_unix(1_704_067_200);
+        Self { engine, gate, runtime, now, mount, caller: CallerInfo::default(), headers: Vec::new() }
+    }
+
+    /// The same mount and store under another engine.
+    #[must_use]
+    pub fn replaced(mut self, engine: Arc<dyn Engine>) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    pub fn advance(&mut self, span: Seconds) {
+        self.now = self.now.plus(span);
+    }
+
+    /// What enabling the mount or changing its options runs.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn setup(&self, options: &[(&str, &str)]) -> Result<(), EngineError> {
+        let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        self.runtime.block_on(async {
+            let txn = Txn::begin(&self.gate.pass().expect("the gate is open"))?;
+            let view = View::new(&txn, self.mount.scope);
+            self.engine.setup(&view, &MountSettings { options }, self.now).await?;
+            txn.commit(()).await?;
+            Ok(())
+        })
+    }
+
+    /// One request: `path` relative to the mount, `body` JSON text (for a read or list, its query).
+    ///
+    /// # Errors
+    /// The engine's, and the store's at commit.
+    pub fn call(&self, operation: Operation, path: &str, body: &str) -> Answer {
+        self.call_as(operation, path, body).1
+    }
+
+    /// As [`EngineBench::call`], with the operation that the existence check made of it.
+    pub fn call_as(&self, operation: Operation, path: &str, body: &str) -> (Operation, Answer) {
+        let body = match Body::parse(body.as_bytes(), &BodyLimits::default()) {
+            Ok(body) => Arc::new(body),
+            Err(error) => return (operation, Err(EngineError::bad(error.to_string()))),
+        };
+        self.runtime.block_on(async {
+            let mut last = (operation, Err(EngineError::Barrier(BarrierError::Conflict)));
+            for _ in 0..ATTEMPTS {
+                last = self.attempt(operation, path, &body).await;
+                if !matches!(last.1, Err(EngineError::Barrier(BarrierError::Conflict))) {
+                    break;
+                }
+            }
+            last
+        })
+    }
+
+    async fn attempt(&self, operation: Operation, path: &str, body: &Arc<Body>) -> (Operation, Answer) {
+        let txn = match Txn::begin(&self.gate.pass().expect("the gate is open")) {
+            Ok(txn) => txn,
+            Err(error) => return (operation, Err(error.into())),
+        };
+        let (operation, answer) = self.handle(&txn, operation, path, body).await;
+        let answer = match answer {
+            Ok(reply) => txn.commit(reply).await.map(bulla_barrier::Committed::into_inner).map_err(Into::into),
+            Err(error) => Err(error),
+        };
+        (operation, answer)
+    }
+
+    async fn handle(&self, txn: &Arc<Txn>, operation: Operation, path: &str, body: &Arc<Body>) -> (Operation, Answer) {
+        let routes = self.engine.routes();
+        let (index, captures) = routes.find(path, operation).unzip();
+        let captures = captures.unwrap_or_default();
+        let mut input = Input { operation, path: path.to_owned(), captures, body: Arc::clone(body) };
+        let Some(route) = index.and_then(|index| routes.get(index)) else {
+            return (operation, self.engine.unmatched(&input));
+        };
+        let view = View::new(txn, self.mount.scope);
+        if operation == Operation::Update && route.has_existence_check() {
+            match route.check_exists(view.clone(), &input).await {
+                Ok(true) => {}
+                Ok(false) => input.operation = Operation::Create,
+                Err(error) => return (operation, Err(error)),
+            }
+        }
+        let Some(entry) = route.operation(input.operation) else {
+            return (input.operation, Err(EngineError::UnsupportedOperation));
+        };
+        (input.operation, entry.call(self.ctx(view, &input), &input).await)
+    }
+
+    fn ctx(&self, view: View, input: &Input) -> Ctx {
+        let request = RequestInfo {
+            id: "bench".into(),
+            namespace: NamespaceId::ROOT,
+            operation: input.operation,
+            path: RequestPath::parse(&format!("{}{}", self.mount.path, input.path)).expect("a proper path"),
+            remote: None,
+            headers: self.headers.clone(),
+            client_certificates: Vec::new(),
+        };
+        Ctx {
+            view,
+            now: self.now,
+            mount: Arc::new(self.mount.clone()),
+            request: Arc::new(request),
+            caller: Arc::new(self.caller.clone()),
+            services: Arc::new(System),
+        }
+    }
+
+    /// How many records the store holds, those of the barrier itself left out (it has none on the bench).
+    pub fn records(&self) -> usize {
+        let pass = self.gate.pass().expect("the gate is open");
+        let snapshot = pass.barrier().store().snapshot().expect("the store is open");
+        self.runtime.block_on(snapshot.scan_keys(&[0], &[0xff], usize::MAX)).expect("the store can be read").len()
+    }
+
+    /// # Panics
+    /// The call was refused.
+    pub fn ok(&self, operation: Operation, path: &str, body: &str) -> Reply {
+        self.call(operation, path, body).unwrap_or_else(|error| panic!("{operation} {path}: {error}"))
+    }
+
+    /// # Panics
+    /// The call was answered.
+    pub fn refused(&self, operation: Operation, path: &str, body: &str) -> EngineError {
+        match self.call(operation, path, body) {
+            Ok(_) => panic!("{operation} {path}: answered where a refusal was due"),
+            Err(error) => error,
+        }
+    }
+}
+
+/// Keys that nobody has seen, over an empty store in memory.
+fn fresh_barrier() -> Barrier {
+    let (Ok(root), Ok(keyring)) = (bulla_seal::RootKey::generate(), bulla_seal::Keyring::generate(0)) else {
+        panic!("no randomness could be had from the system")
+    };
+    Barrier::new(Store::memory(), root, keyring)
+}
