@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use crate::{Address, Retries, Token};
 
 /// Settings of a [`crate::Client`]; nothing here is read from the environment.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     pub address: Address,
     pub token: Option<Token>,

@@ -38,7 +38,6 @@ impl Method {
 }
 
 /// A request before it meets a client.
-#[derive(Clone)]
 pub struct Request {
     pub method: Method,
     path: String,

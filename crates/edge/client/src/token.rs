@@ -2,22 +2,26 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use bulla_secret::SecretText;
 
-/// A token: erased when dropped, never printed by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(Zeroizing<String>);
+/// A token: erased when dropped, never printed by `Debug`, copied only where it says so.
+pub struct Token(SecretText);
 
 impl Token {
     /// White space around it (a token file's newline) is dropped; `None` if nothing is left.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        (!text.is_empty()).then(|| Self(Zeroizing::new(text.to_owned())))
+        (!text.is_empty()).then(|| Self(SecretText::from(text.to_owned())))
     }
 
     /// The token itself; for headers and the token file.
     pub fn dangerous_expose(&self) -> &str {
-        &self.0
+        self.0.dangerous_expose()
+    }
+
+    /// A second one.
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.duplicate())
     }
 }
 

@@ -83,7 +83,7 @@ fn by_token(ctx: &mut Ctx) -> Result<Secret, Failure> {
         _ => return Err(Failure::local("Too many arguments (expected 0-1)")),
     };
     let token = Token::parse(&token).ok_or_else(|| Failure::local("A token must be passed to login"))?;
-    let request = Request::get("auth/token/lookup-self").with_token(token.clone());
+    let request = Request::get("auth/token/lookup-self").with_token(token.duplicate());
     let found = ctx.quietly(async |client| client.send(&request).await)?;
     let found = found
         .and_then(|answer| answer.secret().map_err(ClientError::from))
