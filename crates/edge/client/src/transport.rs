@@ -106,7 +106,9 @@ async fn send_on_socket(socket: &Path, request: http::Request<Full<Bytes>>) -> R
 
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err, which gives the error away")]
 fn broken(error: hyper_util::client::legacy::Error) -> Broken {
-    Broken { why: chain(&error), before_sending: error.is_connect() }
+    // The pool's own words ("client error") help nobody; what lies below does.
+    let cause = error.source().unwrap_or(&error);
+    Broken { why: chain(cause), before_sending: error.is_connect() }
 }
 
 /// The error and its causes on one line: the innermost one is what helps.

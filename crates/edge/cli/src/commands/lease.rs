@@ -86,6 +86,7 @@ fn revoke(ctx: &mut Ctx) -> Done {
             (Request::put("sys/leases/revoke", &body), format!("Error revoking lease {id}"))
         }
     };
+    let request = if prefix && id.ends_with('/') { request.folder() } else { request };
     if force {
         ctx.ui.warn("Warning! Forgetting leases leaves secrets alive that nobody will revoke.");
     }

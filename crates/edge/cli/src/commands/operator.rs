@@ -202,12 +202,12 @@ fn unseal(ctx: &mut Ctx) -> Done {
     if ctx.flags.on("reset") {
         return offer(ctx, &Json::object([("reset", Json::Bool(true))]));
     }
-    let key = match ctx.arg(0) {
-        "" => ctx.ui.ask_hidden("Unseal Key (will be hidden): ").map_err(|e| {
+    let key = match ctx.args.first().map(String::as_str) {
+        None => ctx.ui.ask_hidden("Unseal Key (will be hidden): ").map_err(|e| {
             Failure::local(format!("cannot ask for the key, there is no terminal ({e}); give it as a word or as -"))
         })?,
-        "-" => ctx.ui.input().map_err(Failure::local)?,
-        word => Zeroizing::new(word.to_owned()),
+        Some("-") => ctx.ui.input().map_err(Failure::local)?,
+        Some(word) => Zeroizing::new(word.to_owned()),
     };
     let mut body = Json::object([("key", Json::text(key.trim()))]);
     if ctx.flags.on("migrate") {

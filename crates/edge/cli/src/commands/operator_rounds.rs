@@ -297,12 +297,14 @@ fn give_share(ctx: &mut Ctx, what: &str, status_path: &str, update_path: &str, n
         return Err(Failure::local(format!("{noun} is not in progress; begin it with the -init flag")));
     }
     let nonce = ctx.flags.filled("nonce").map_or_else(|| member(&status, "nonce"), str::to_owned);
-    let key = match ctx.arg(0) {
-        "" => ctx.ui.ask_hidden(&format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): ")).map_err(|e| {
-            Failure::local(format!("cannot ask for the key, there is no terminal ({e}); give it as a word or as -"))
-        })?,
-        "-" => ctx.ui.input().map_err(Failure::local)?,
-        word => Zeroizing::new(word.to_owned()),
+    let key = match ctx.args.first().map(String::as_str) {
+        None => {
+            ctx.ui.ask_hidden(&format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): ")).map_err(|e| {
+                Failure::local(format!("cannot ask for the key, there is no terminal ({e}); give it as a word or as -"))
+            })?
+        }
+        Some("-") => ctx.ui.input().map_err(Failure::local)?,
+        Some(word) => Zeroizing::new(word.to_owned()),
     };
     let body = Json::object([("key", Json::text(key.trim())), ("nonce", Json::text(nonce))]);
     fetch(ctx, what, Request::new(Method::Put, update_path).json(&body))
