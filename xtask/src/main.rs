@@ -25,13 +25,17 @@ struct Step {
 }
 
 const CHECK: [Step; 7] = [
-    Step { name: "fmt", about: "the code is formatted", run: || cargo(&["fmt", "--all", "--check", "--", "--files-with-diff"], &[]) },
+    Step {
+        name: "fmt",
+        about: "the code is formatted",
+        run: || cargo(&["fmt", "--all", "--check", "--", "--files-with-diff"], &[]),
+    },
     Step { name: "links", about: "documents name files that exist", run: links::check },
     Step { name: "licences", about: "licences are on the list, banned crates are absent", run: licences::check },
     Step { name: "layers", about: "no crate depends on a floor above or beside", run: layers::check },
     Step { name: "clippy", about: "no warnings on any target", run: clippy },
     Step { name: "doc", about: "documentation builds without warnings", run: doc },
-    Step { name: "test", about: "all tests pass", run: || cargo(&["test", "--locked", "--workspace", "--quiet"], &[]) },
+    Step { name: "test", about: "all tests pass", run: test },
 ];
 
 fn main() -> ExitCode {
@@ -82,6 +86,11 @@ fn fix() -> Outcome {
 
 fn clippy() -> Outcome {
     cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])
+}
+
+/// Runs on after a failure: one look at the output tells all of them.
+fn test() -> Outcome {
+    cargo(&["test", "--locked", "--workspace", "--quiet", "--no-fail-fast"], &[])
 }
 
 fn doc() -> Outcome {
