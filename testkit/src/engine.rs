@@ -5,7 +5,8 @@
 
 use bulla_barrier::{Barrier, BarrierError, Gate, Txn, View};
 use bulla_kit::{
-    Answer, Body, BodyLimits, CallerInfo, Ctx, Engine, EngineError, Input, MountInfo, MountSettings, Reply, RequestInfo, Services,
+    Answer, Body, BodyLimits, CallerInfo, Ctx, Engine, EngineError, Input, MountInfo, MountSettings, Reply,
+    RequestInfo, Services,
 };
 use bulla_physical::Store;
 use bulla_types::{NamespaceId, Operation, RequestPath, ScopeId, Seconds, Time};
@@ -120,10 +121,13 @@ impl EngineBench {
     }
 
     async fn handle(&self, txn: &Arc<Txn>, operation: Operation, path: &str, body: &Arc<Body>) -> (Operation, Answer) {
-        let found = self.engine.routes().find(path, operation);
-        let captures = found.as_ref().map(|(_, captures)| captures.clone()).unwrap_or_default();
+        let routes = self.engine.routes();
+        let (index, captures) = routes.find(path, operation).unzip();
+        let captures = captures.unwrap_or_default();
         let mut input = Input { operation, path: path.to_owned(), captures, body: Arc::clone(body) };
-        let Some((route, _)) = found else { return (operation, self.engine.unmatched(&input)) };
+        let Some(route) = index.and_then(|index| routes.get(index)) else {
+            return (operation, self.engine.unmatched(&input));
+        };
         let view = View::new(txn, self.mount.scope);
         if operation == Operation::Update && route.has_existence_check() {
             match route.check_exists(view.clone(), &input).await {

@@ -1,14 +1,18 @@
 //! The one place that knows all rooms: store, core and engines, put together as the configuration says.
 
-use crate::config::{Config, Storage};
+use crate::config::{AuditBlock, Config, Storage};
 use crate::house::House;
 use crate::registry;
 use crate::start::StartError;
+use bulla_audit::EnableRequest;
 use bulla_core::{Answer, Core, CoreConfig, Request, SYSTEM_TTL, SystemClock};
 use bulla_http::{BoxFuture, Connections, Service};
 use bulla_physical::Store;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a seal waits for connections that do not end.
+const CLOSE: Duration = Duration::from_secs(10);
 
 /// How a server comes by its house; tests bring their own.
 pub type Open = fn(&Config, &Arc<Connections>) -> Result<Arc<dyn House>, StartError>;
@@ -18,11 +22,6 @@ pub type Open = fn(&Config, &Arc<Connections>) -> Result<Arc<dyn House>, StartEr
 pub fn open(config: &Config, connections: &Arc<Connections>) -> Result<Arc<dyn House>, StartError> {
     if let Some(seal) = config.seals.first() {
         return Err(StartError::Unsupported(format!("seal `{}` is not supported; there is shamir", seal.kind)));
-    }
-    // A device that was asked for and is not there would leave requests unrecorded without anybody knowing.
-    if let Some(audit) = config.audit.first() {
-        let text = format!("audit device `{}` cannot be declared in the configuration yet", audit.path);
-        return Err(StartError::Unsupported(text));
     }
     let core = Core::new(core_config(config), store(config)?, registry::engines(), Arc::new(SystemClock));
     core.set_connections(Arc::new(Door(Arc::clone(connections))));
@@ -50,9 +49,21 @@ fn core_config(config: &Config) -> CoreConfig {
         max_ttl: config.max_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL),
         api_audit_creation: config.unsafe_allow_api_audit_creation,
         audit_prefix: config.allow_audit_log_prefixing,
+        audit: config.audit.iter().map(audit_device).collect(),
         sanitized: config.sanitized(),
         ..CoreConfig::default()
     }
+}
+
+/// A device as the configuration declares it: path and description.
+fn audit_device(block: &AuditBlock) -> (String, EnableRequest) {
+    let request = EnableRequest {
+        kind: block.kind.clone(),
+        description: block.description.clone(),
+        local: block.local,
+        options: block.options.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+    };
+    (block.path.clone(), request)
 }
 
 struct CoreHouse(Arc<Core>);
@@ -69,7 +80,7 @@ impl House for CoreHouse {
     }
 
     fn reopen_audit(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(self.0.reopen_audit()))
+        Box::pin(async { self.0.reopen_audit() })
     }
 }
 
@@ -78,6 +89,10 @@ struct Door(Arc<Connections>);
 
 impl bulla_core::Connections for Door {
     fn close_all_but(&self, connection: u64) -> BoxFuture<'_, ()> {
-        Box::pin(self.0.close_all_but(connection))
+        Box::pin(async move {
+            if tokio::time::timeout(CLOSE, self.0.close_all_but(connection)).await.is_err() {
+                tracing::error!("connections are still open after the seal");
+            }
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::phase::State;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Notify;
@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub struct Connections {
     open: Mutex<HashMap<u64, Arc<State>>>,
+    /// Those whose own request waits for the others: two seals at a time must not wait for each other.
+    waiting: Mutex<HashSet<u64>>,
     last: AtomicU64,
     gone: Notify,
 }
@@ -29,9 +31,11 @@ impl Connections {
     /// Connections accepted meanwhile are left alone: they meet a server that is sealed already.
     pub async fn close_all_but(&self, keep: u64) {
         let last = self.last.load(Ordering::Acquire);
+        let _waiting = Waiting::begin(self, keep);
         let others = || -> Vec<Arc<State>> {
+            let waiting = self.waiting.lock();
             let open = self.open.lock();
-            open.values().filter(|state| state.id != keep && state.id <= last).cloned().collect()
+            open.values().filter(|s| s.id <= last && !waiting.contains(&s.id)).cloned().collect()
         };
         others().iter().for_each(|state| state.close());
         loop {
@@ -56,6 +60,23 @@ impl Connections {
         let state = Arc::new(State::new(self.last.fetch_add(1, Ordering::AcqRel) + 1));
         self.open.lock().insert(state.id, Arc::clone(&state));
         Entry { connections: Arc::clone(self), state }
+    }
+}
+
+/// Marks a connection as one whose request waits in [`Connections::close_all_but`].
+struct Waiting<'a>(&'a Connections, u64);
+
+impl<'a> Waiting<'a> {
+    fn begin(connections: &'a Connections, id: u64) -> Self {
+        connections.waiting.lock().insert(id);
+        connections.gone.notify_waiters();
+        Self(connections, id)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.lock().remove(&self.1);
     }
 }
 

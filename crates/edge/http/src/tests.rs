@@ -20,6 +20,8 @@ struct Echo {
     connections: Arc<Connections>,
     slow_is_here: Notify,
     go_on: Notify,
+    /// Holds seals back until there are two.
+    together: tokio::sync::Barrier,
 }
 
 impl Service for Echo {
@@ -30,7 +32,10 @@ impl Service for Echo {
                     self.slow_is_here.notify_one();
                     self.go_on.notified().await;
                 }
-                "sys/seal" => {
+                "sys/seal" | "sys/seal/together" => {
+                    if request.path.as_str().ends_with("together") {
+                        self.together.wait().await;
+                    }
                     self.connections.close_all_but(request.connection).await;
                     return Answer { sealed_by_this: true, ..Answer::new(Outcome::NoContent) };
                 }
@@ -59,8 +64,12 @@ async fn server_with(change: impl FnOnce(&mut Settings)) -> Server {
     let mut settings = Settings::new(Address::Tcp("127.0.0.1:0".into()));
     change(&mut settings);
     let connections = Connections::new();
-    let echo =
-        Arc::new(Echo { connections: Arc::clone(&connections), slow_is_here: Notify::new(), go_on: Notify::new() });
+    let echo = Arc::new(Echo {
+        connections: Arc::clone(&connections),
+        slow_is_here: Notify::new(),
+        go_on: Notify::new(),
+        together: tokio::sync::Barrier::new(2),
+    });
     let listener = Listener::open(settings).await.unwrap();
     let address = listener.address();
     let service: Arc<dyn Service> = Arc::<Echo>::clone(&echo);

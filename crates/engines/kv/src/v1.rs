@@ -5,7 +5,8 @@
 use crate::check_size;
 use crate::params::{PathOnly, secret_path, writable_path};
 use bulla_kit::{
-    Answer, Ctx, Engine, EngineError, EngineKind, Field, Input, Page, RawJson, Reply, Route, Routes, SignedDuration, View,
+    Answer, Ctx, Engine, EngineError, EngineKind, Field, Input, Page, RawJson, Reply, Route, Routes, SignedDuration,
+    View,
 };
 use bulla_types::Seconds;
 use serde::Deserialize;

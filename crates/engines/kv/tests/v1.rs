@@ -65,7 +65,9 @@ fn a_write_needs_a_member_and_a_name() {
 fn folders_are_listed_and_vanish() {
     let kv = Story::v1();
     assert_eq!(kv.line("LIST ", ""), "404");
-    for path in ["b", "a/one", "a", "a/two/deep", "B", "two words/x", "schlüssel", "a.b", "a..b", ".hidden", "鍵/値", "a?b#c%d"] {
+    for path in
+        ["b", "a/one", "a", "a/two/deep", "B", "two words/x", "schlüssel", "a.b", "a..b", ".hidden", "鍵/値", "a?b#c%d"]
+    {
         assert_eq!(kv.line("POST p", ""), "400");
         kv.bench.ok(Operation::Update, path, r#"{"v":1}"#);
         assert_eq!(kv.bench.ok(Operation::Read, path, "").data.unwrap().get(), r#"{"v":1}"#, "{path}");

@@ -258,7 +258,10 @@ fn patches_merge_into_the_newest_version() {
     kv.write("a", r#"{"a":1,"b":{"c":2,"d":3},"l":[1,2]}"#);
     let told = kv.tell("PATCH data/a", r#"{"data":{"b":{"c":null,"e":5},"l":[9],"n":{"x":{"y":null,"z":1}}}}"#);
     assert_eq!((told.status, told.data), (200, version(2, "", false)));
-    assert_eq!(kv.ask("GET data/a").data["data"], json!({ "a": 1, "b": { "d": 3, "e": 5 }, "l": [9], "n": { "x": { "z": 1 } } }));
+    assert_eq!(
+        kv.ask("GET data/a").data["data"],
+        json!({ "a": 1, "b": { "d": 3, "e": 5 }, "l": [9], "n": { "x": { "z": 1 } } })
+    );
     kv.ask("DELETE data/a");
     let told = kv.tell("PATCH data/a", r#"{"data":{"v":1}}"#);
     assert_eq!((told.status, told.data), (404, version(2, NOW, false)));
@@ -295,9 +298,7 @@ fn versions_expire() {
 #[test]
 fn configuration() {
     let kv = Story::v2();
-    let shown = |max: u32, cas: bool, after: &str| {
-        json!({ "cas_required": cas, "delete_version_after": after, "max_versions": max, "metadata_cas_required": false })
-    };
+    let shown = |max: u32, cas: bool, after: &str| json!({ "cas_required": cas, "delete_version_after": after, "max_versions": max, "metadata_cas_required": false });
     assert_eq!(kv.ask("GET config").data, shown(0, false, "0s"));
     assert_eq!(kv.line("POST config", r#"{"max_versions":5}"#), "204");
     assert_eq!(kv.line("POST config", r#"{"delete_version_after":"3h25m19s"}"#), "204");
@@ -334,7 +335,10 @@ fn metadata_is_kept_beside_the_versions() {
     assert_eq!(kv.metadata("a"), shown(1, 0, json!({ "owner": "ada" }), 3, "0s", false));
     kv.write("a", "{}");
     assert_eq!(kv.ask("GET data/a").data["metadata"]["custom_metadata"], json!({ "owner": "ada" }));
-    kv.tell("POST metadata/a", r#"{"custom_metadata":{"x":"1","y":"2"},"delete_version_after":"1h30m","cas_required":true}"#);
+    kv.tell(
+        "POST metadata/a",
+        r#"{"custom_metadata":{"x":"1","y":"2"},"delete_version_after":"1h30m","cas_required":true}"#,
+    );
     assert_eq!(kv.metadata("a"), shown(2, 1, json!({ "x": "1", "y": "2" }), 3, "1h30m0s", true));
     kv.tell("PATCH metadata/a", r#"{"custom_metadata":{"x":null,"z":3},"cas_required":null,"max_versions":null}"#);
     assert_eq!(kv.metadata("a"), shown(3, 1, json!({ "y": "2", "z": "3" }), 0, "1h30m0s", false));
@@ -367,7 +371,10 @@ fn metadata_has_a_check_and_set_of_its_own() {
     assert_eq!(set("a", r#"{"metadata_cas_required":true,"metadata_cas":2}"#).0, 204);
     assert_eq!(set("a", r#"{"max_versions":9}"#), required);
     assert_eq!(kv.tell("PATCH metadata/a", r#"{"max_versions":9}"#).text, required.1);
-    assert_eq!(set("new", r#"{"max_versions":1,"metadata_cas":1}"#).1, "metadata_cas must be 0 when creating new metadata");
+    assert_eq!(
+        set("new", r#"{"max_versions":1,"metadata_cas":1}"#).1,
+        "metadata_cas must be 0 when creating new metadata"
+    );
     kv.tell("POST config", r#"{"metadata_cas_required":true}"#);
     assert_eq!(set("new", r#"{"max_versions":1}"#), required);
     assert_eq!(set("new", r#"{"max_versions":1,"metadata_cas":0}"#).0, 204);
@@ -471,15 +478,36 @@ fn subkeys_show_names_without_values() {
 #[test]
 fn other_paths_are_explained() {
     let kv = Story::v2();
-    for (call, word) in [("GET a", "get"), ("POST a", "put"), ("DELETE a", "delete"), ("LIST ", "list"), ("LIST a/", "list"), ("PATCH a/b", "patch")] {
+    for (call, word) in [
+        ("GET a", "get"),
+        ("POST a", "put"),
+        ("DELETE a", "delete"),
+        ("LIST ", "list"),
+        ("LIST a/", "list"),
+        ("PATCH a/b", "patch"),
+    ] {
         let told = kv.tell(call, "{}");
         assert_eq!((told.status, told.warnings), (404, 1), "{call}");
         assert!(told.text.starts_with("Invalid path for a versioned K/V secrets engine."), "{call}");
         assert!(told.text.ends_with(&format!("kv {word}' for this operation.")), "{call}: {}", told.text);
     }
-    for call in ["GET data", "POST data", "DELETE data", "GET metadata", "DELETE metadata", "POST metadata", "POST delete", "POST undelete", "POST destroy"] {
+    for call in [
+        "GET data",
+        "POST data",
+        "DELETE data",
+        "GET metadata",
+        "DELETE metadata",
+        "POST metadata",
+        "POST delete",
+        "POST undelete",
+        "POST destroy",
+    ] {
         let told = kv.tell(call, r#"{"versions":[1],"data":{"v":1}}"#);
-        assert_eq!((told.status, told.text.as_str()), (404, "Non-listing operations on the root of a K/V v2 mount are not supported."), "{call}");
+        assert_eq!(
+            (told.status, told.text.as_str()),
+            (404, "Non-listing operations on the root of a K/V v2 mount are not supported."),
+            "{call}"
+        );
     }
     assert!(kv.ask("GET subkeys").text.starts_with("Invalid path"));
     assert_eq!(kv.tell("POST data/", r#"{"data":{}}"#).status, 400);
@@ -488,7 +516,9 @@ fn other_paths_are_explained() {
 #[test]
 fn odd_names_are_names() {
     let kv = Story::v2();
-    for path in ["two words", "a.b/c..d", "schlüssel", "p%q", "Upper", "data/metadata/config", "config", "meta", "鍵/値"] {
+    for path in
+        ["two words", "a.b/c..d", "schlüssel", "p%q", "Upper", "data/metadata/config", "config", "meta", "鍵/値"]
+    {
         kv.write(path, r#"{"v":1}"#);
         assert!(kv.bench.ok(Operation::Read, &format!("data/{path}"), "").some, "{path}");
     }
@@ -517,7 +547,17 @@ fn size_is_limited() {
 fn names_are_limited() {
     let kv = Story::v2();
     let deep = vec!["x"; 3160].join("/");
-    for call in ["POST data", "GET data", "PATCH data", "DELETE data", "POST metadata", "GET metadata", "POST destroy", "GET subkeys", "LIST metadata"] {
+    for call in [
+        "POST data",
+        "GET data",
+        "PATCH data",
+        "DELETE data",
+        "POST metadata",
+        "GET metadata",
+        "POST destroy",
+        "GET subkeys",
+        "LIST metadata",
+    ] {
         let told = kv.tell(&format!("{call}/{deep}"), r#"{"data":{},"max_versions":1,"versions":[1]}"#);
         assert_eq!(told.status, 400, "{call}");
     }
@@ -550,4 +590,22 @@ fn an_unversioned_mount_becomes_a_versioned_one() {
     assert_eq!(kv.write("a", "{}"), 2);
     kv.ask("DELETE metadata/a");
     assert_eq!(kv.bench.records(), 4);
+}
+
+#[test]
+fn a_mount_too_large_for_one_transaction_stays_as_it_is() {
+    let old = Story::v1();
+    let megabyte = format!(r#"{{"v":"{}"}}"#, "x".repeat(1 << 20));
+    for n in 0..24 {
+        old.tell(&format!("POST s{n}"), &megabyte);
+    }
+    let kv = Story { bench: old.bench.replaced(bulla_kv::kv_v2()) };
+    let error = kv.bench.setup(&[("version", "2")]).unwrap_err();
+    assert!(error.to_string().contains("cannot be upgraded in place"), "{error}");
+    let old = Story { bench: kv.bench.replaced(bulla_kv::kv_v1()) };
+    assert_eq!(old.ask("GET s0").status, 200);
+    old.ask("DELETE s0");
+    let kv = Story { bench: old.bench.replaced(bulla_kv::kv_v2()) };
+    kv.bench.setup(&[("version", "2")]).unwrap();
+    assert_eq!(kv.ask("GET data/s23").status, 200);
 }

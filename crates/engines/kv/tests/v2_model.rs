@@ -108,7 +108,10 @@ impl Model {
                 (200, json!(self.add(*path, version.data)))
             }
             Call::Read { path, version } => {
-                let found = self.secrets.get(path).and_then(|s| s.versions.get(if *version == 0 { &s.current } else { version }));
+                let found = self
+                    .secrets
+                    .get(path)
+                    .and_then(|s| s.versions.get(if *version == 0 { &s.current } else { version }));
                 match found {
                     Some(version) if self.live(version) => (200, json!(version.data)),
                     _ => (404, Value::Null),
@@ -170,7 +173,10 @@ fn play(kv: &mut Story, call: &Call) -> (u16, Value) {
     let told = match call {
         Call::Write { path, cas, value } => {
             let options = cas.map_or(json!({}), |cas| json!({ "cas": cas }));
-            kv.tell(&format!("POST data/{}", PATHS[*path]), &json!({ "data": { "v": value }, "options": options }).to_string())
+            kv.tell(
+                &format!("POST data/{}", PATHS[*path]),
+                &json!({ "data": { "v": value }, "options": options }).to_string(),
+            )
         }
         Call::Patch { path, member, value } => {
             let name = format!("m{member}");
@@ -191,9 +197,10 @@ fn play(kv: &mut Story, call: &Call) -> (u16, Value) {
             &json!({ "max_versions": max_versions, "delete_version_after": delete_after }).to_string(),
         ),
         Call::Forget { path } => kv.ask(&format!("DELETE metadata/{}", PATHS[*path])),
-        Call::Config { max_versions, delete_after } => {
-            kv.tell("POST config", &json!({ "max_versions": max_versions, "delete_version_after": delete_after }).to_string())
-        }
+        Call::Config { max_versions, delete_after } => kv.tell(
+            "POST config",
+            &json!({ "max_versions": max_versions, "delete_version_after": delete_after }).to_string(),
+        ),
         Call::Wait { seconds } => {
             kv.bench.advance(Seconds(*seconds));
             return (0, Value::Null);

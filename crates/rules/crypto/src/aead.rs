@@ -1,7 +1,8 @@
 //! AES-256-GCM (NIST SP 800-38D) with 96-bit nonces and 128-bit tags.
 
 use crate::error::CryptoError;
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
+use bulla_secret::scrub_stack;
 use std::fmt;
 
 /// Bytes of a key.
@@ -17,9 +18,11 @@ pub const TAG_LEN: usize = 16;
 pub struct Aead(LessSafeKey);
 
 impl Aead {
-    #[expect(clippy::expect_used, reason = "the key length, the only thing that could be wrong, is fixed by the type")]
+    /// Takes a few microseconds, most of them for scrubbing the stack of what the key expansion left there.
     pub fn new(key: &[u8; KEY_LEN]) -> Self {
-        Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("an AES-256 key has 32 bytes")))
+        let this = Self(expanded(&AES_256_GCM, key));
+        scrub_stack();
+        this
     }
 
     /// Encrypts `buf` where it is and appends the tag. Give the vector [`TAG_LEN`] bytes of spare capacity, or it moves.
@@ -71,6 +74,12 @@ impl Aead {
             CryptoError::Forged
         })
     }
+}
+
+#[inline(never)]
+#[expect(clippy::expect_used, reason = "the key length, the only thing that could be wrong, is fixed by the type")]
+pub(crate) fn expanded(algorithm: &'static Algorithm, key: &[u8; KEY_LEN]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(algorithm, key).expect("an AES-256 key has 32 bytes"))
 }
 
 impl fmt::Debug for Aead {

@@ -1,8 +1,9 @@
 //! AES-256-GCM-SIV (RFC 8452) with a fixed nonce: a deterministic AEAD for names.
 
-use crate::aead::{KEY_LEN, NONCE_LEN, TAG_LEN};
+use crate::aead::{KEY_LEN, NONCE_LEN, TAG_LEN, expanded};
 use crate::error::CryptoError;
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce};
+use bulla_secret::scrub_stack;
 use std::fmt;
 
 /// The same name below the same parent always looks the same, which is what makes it findable; nothing else leaks (RFC
@@ -12,9 +13,10 @@ pub struct Siv(LessSafeKey);
 const FIXED: [u8; NONCE_LEN] = [0; NONCE_LEN];
 
 impl Siv {
-    #[expect(clippy::expect_used, reason = "the key length, the only thing that could be wrong, is fixed by the type")]
     pub fn new(key: &[u8; KEY_LEN]) -> Self {
-        Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key).expect("an AES-256 key has 32 bytes")))
+        let this = Self(expanded(&AES_256_GCM_SIV, key));
+        scrub_stack();
+        this
     }
 
     /// Appends ciphertext and tag of `plain` to `out`: [`TAG_LEN`] bytes more than `plain` has.

@@ -8,6 +8,7 @@ use crate::json::{self, Object};
 use crate::transcode::{Lists, says_nothing, transcode};
 use crate::veil::Veil;
 use bulla_types::Time;
+use std::ops::Range;
 
 /// Headers that carry credentials: hashed even where the configuration says otherwise.
 const CREDENTIALS: [&str; 6] =
@@ -33,8 +34,12 @@ impl Format {
         let mut line = Object::open(out);
         line.text("time", &entry.time.rfc3339());
         line.text("type", if kind == Kind::Request { "request" } else { "response" });
-        self.auth(entry.auth.unwrap_or(&Auth::default()), line.member("auth"));
-        self.request(&entry.request, line.member("request"));
+        let mut seen = Seen::default();
+        match entry.auth {
+            Some(auth) => self.auth(auth, &mut seen, line.member("auth")),
+            None => self.auth(&Auth::default(), &mut seen, line.member("auth")),
+        }
+        self.request(&entry.request, &mut seen, line.member("request"));
         if kind == Kind::Response {
             let counted = if entry.request.operation == "list" { self.lists } else { Lists::Whole };
             self.response(entry.response.unwrap_or(&Response::default()), counted, line.member("response"));
@@ -44,10 +49,10 @@ impl Format {
         out.push(b'\n');
     }
 
-    fn auth(&self, auth: &Auth<'_>, out: &mut Vec<u8>) {
+    fn auth<'e>(&self, auth: &Auth<'e>, seen: &mut Seen<'e>, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
-        self.secret(&mut object, "client_token", auth.client_token);
-        self.accessor(&mut object, "accessor", auth.accessor);
+        seen.token.write(auth.client_token, "client_token", &mut object, |secret, out| self.token(secret, out));
+        seen.accessor.write(auth.accessor, "accessor", &mut object, |text, out| self.veil.accessor(text, out));
         object.text("display_name", auth.display_name);
         object.texts("policies", auth.policies);
         object.texts("token_policies", auth.token_policies);
@@ -82,14 +87,15 @@ impl Format {
         object.close();
     }
 
-    fn request(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+    fn request<'e>(&self, request: &Request<'e>, seen: &mut Seen<'e>, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
         object.text("id", request.id);
         object.text("client_id", request.client_id);
         object.text("operation", request.operation);
         mount(&request.mount, "mount_running_version", &mut object);
-        self.secret(&mut object, "client_token", request.client_token);
-        self.accessor(&mut object, "client_token_accessor", request.client_token_accessor);
+        seen.token.write(request.client_token, "client_token", &mut object, |secret, out| self.token(secret, out));
+        let accessor = request.client_token_accessor;
+        seen.accessor.write(accessor, "client_token_accessor", &mut object, |text, out| self.veil.accessor(text, out));
         let mut namespace = Object::open(object.member("namespace"));
         namespace.text("id", request.namespace.id);
         namespace.text("path", request.namespace.path);
@@ -107,7 +113,7 @@ impl Format {
     fn response(&self, response: &Response<'_>, lists: Lists, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
         if let Some(auth) = response.auth {
-            self.auth(auth, object.member("auth"));
+            self.auth(auth, &mut Seen::default(), object.member("auth"));
         }
         mount(&response.mount, "mount_running_plugin_version", &mut object);
         if !response.lease_id.is_empty() {
@@ -166,6 +172,10 @@ impl Format {
         map.close();
     }
 
+    fn token(&self, token: &str, out: &mut Vec<u8>) {
+        self.veil.secret(token.as_bytes(), out);
+    }
+
     fn secret(&self, object: &mut Object<'_>, key: &str, secret: &str) {
         if !secret.is_empty() {
             self.veil.secret(secret.as_bytes(), object.member(key));
@@ -176,6 +186,37 @@ impl Format {
         if !accessor.is_empty() {
             self.veil.accessor(accessor, object.member(key));
         }
+    }
+}
+
+/// The caller's token and accessor stand in a line twice, under `auth` and `request`; hashing them is the dearest part
+/// of a short line, so the second time the first is copied.
+#[derive(Default)]
+struct Seen<'e> {
+    token: Twice<'e>,
+    accessor: Twice<'e>,
+}
+
+#[derive(Default)]
+struct Twice<'e> {
+    text: &'e str,
+    /// Where in the line it stands, written.
+    written: Range<usize>,
+}
+
+impl<'e> Twice<'e> {
+    fn write(&mut self, text: &'e str, key: &str, object: &mut Object<'_>, each: impl FnOnce(&str, &mut Vec<u8>)) {
+        if text.is_empty() {
+            return;
+        }
+        let out = object.member(key);
+        if text == self.text {
+            out.extend_from_within(self.written.clone());
+            return;
+        }
+        let start = out.len();
+        each(text, out);
+        *self = Self { text, written: start..out.len() };
     }
 }
 

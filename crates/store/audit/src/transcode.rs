@@ -183,6 +183,7 @@ impl<'a> Walk<'a> {
         let text = self.text;
         let from = self.at;
         loop {
+            self.at += json::plain_prefix(&text[self.at..]);
             let rest = &text[self.at..];
             let stop = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)).ok_or(Malformed)?;
             self.at += stop;

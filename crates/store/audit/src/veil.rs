@@ -2,7 +2,7 @@
 //! Not here: walking JSON (`transcode`), which member is hashed (`line`).
 
 use crate::json;
-use aws_lc_rs::hmac;
+use bulla_crypto::HmacKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -25,30 +25,6 @@ impl Salt {
 impl fmt::Debug for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Salt({} bytes)", self.0.len())
-    }
-}
-
-/// HMAC-SHA-256 (RFC 2104) with the inner and outer pads computed once.
-pub(crate) struct HmacKey(hmac::Key);
-
-impl HmacKey {
-    pub(crate) fn new(salt: &Salt) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, salt.0.as_bytes()))
-    }
-
-    /// `hmac-sha256:` and 64 hexadecimal digits.
-    pub(crate) fn identify(&self, text: &str) -> String {
-        let mut out = Vec::with_capacity(LABEL.len() + 64);
-        self.push(text.as_bytes(), &mut out);
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
-    fn push(&self, secret: &[u8], out: &mut Vec<u8>) {
-        let tag = hmac::sign(&self.0, secret);
-        out.extend_from_slice(LABEL);
-        for byte in tag.as_ref() {
-            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
     }
 }
 
@@ -76,11 +52,14 @@ pub(crate) struct Veil {
 
 impl Veil {
     pub(crate) fn new(salt: &Salt, strings: Strings, accessors: Accessors) -> Self {
-        Self { key: HmacKey::new(salt), strings, accessors }
+        Self { key: HmacKey::new(salt.0.as_bytes()), strings, accessors }
     }
 
+    /// `hmac-sha256:` and 64 hexadecimal digits, as `sys/audit-hash` answers.
     pub(crate) fn identify(&self, text: &str) -> String {
-        self.key.identify(text)
+        let mut out = Vec::with_capacity(LABEL.len() + 64);
+        self.push_hash(text.as_bytes(), &mut out);
+        String::from_utf8_lossy(&out).into_owned()
     }
 
     /// A JSON string: the hash, or with `log_raw` the text. Bytes that are no UTF-8 are shown as good as possible
@@ -89,7 +68,7 @@ impl Veil {
         match self.strings {
             Strings::Hashed => {
                 out.push(b'"');
-                self.key.push(secret, out);
+                self.push_hash(secret, out);
                 out.push(b'"');
             }
             Strings::Raw => json::string(&String::from_utf8_lossy(secret), out),
@@ -101,5 +80,16 @@ impl Veil {
             Accessors::Hashed => self.secret(accessor.as_bytes(), out),
             Accessors::Clear => json::string(accessor, out),
         }
+    }
+
+    fn push_hash(&self, secret: &[u8], out: &mut Vec<u8>) {
+        // Digits first into an array: appending them one by one to a vector took longer than the hash.
+        let mut digits = [0_u8; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.key.sign(secret)) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 15)];
+        }
+        out.extend_from_slice(LABEL);
+        out.extend_from_slice(&digits);
     }
 }

@@ -42,6 +42,22 @@ async fn all_others_are_closed_first_and_the_answer_goes_last() {
 }
 
 #[tokio::test]
+async fn two_seals_at_a_time_do_not_wait_for_each_other() {
+    let server = server().await;
+    let mut running = server.connect().await;
+    running.write_all(get("/v1/slow").as_bytes()).await.unwrap();
+    server.echo.slow_is_here.notified().await;
+    let (mut one, mut two) = (server.connect().await, server.connect().await);
+    for sealer in [&mut one, &mut two] {
+        sealer.write_all(put("/v1/sys/seal/together", "").as_bytes()).await.unwrap();
+    }
+    server.echo.go_on.notify_one();
+    for sealer in [&mut one, &mut two] {
+        assert!(answer_on(sealer).await.starts_with("HTTP/1.1 204"));
+    }
+}
+
+#[tokio::test]
 async fn the_answer_is_held_back_until_the_connection_is_erased() {
     use crate::hold::Hold;
     use crate::phase::State;

@@ -92,7 +92,8 @@ fn validate(pairs: &BTreeMap<String, String>) -> Result<(), EngineError> {
         return Ok(());
     }
     let plural = if faults.len() == 1 { "error" } else { "errors" };
-    let lines: String = faults.iter().map(|fault| format!("\n\t* custom_metadata validation failed: {fault}")).collect();
+    let lines: String =
+        faults.iter().map(|fault| format!("\n\t* custom_metadata validation failed: {fault}")).collect();
     Err(EngineError::bad(format!("{} {plural} occurred:{lines}\n\n", faults.len())))
 }
 
@@ -137,7 +138,9 @@ mod tests {
 
     #[test]
     fn limits_hold_just_under_and_just_over() {
-        let many = |n: usize| serde_json::json!((0..n).map(|i| (format!("k{i:02}"), "v")).collect::<BTreeMap<_, _>>()).to_string();
+        let many = |n: usize| {
+            serde_json::json!((0..n).map(|i| (format!("k{i:02}"), "v")).collect::<BTreeMap<_, _>>()).to_string()
+        };
         assert!(pairs(&many(64)).is_ok());
         assert!(pairs(&many(65)).unwrap_err().contains("at most 64 keys, provided 65"));
         assert!(one(&"k".repeat(128), "v").is_ok());

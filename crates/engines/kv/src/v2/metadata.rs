@@ -1,7 +1,7 @@
 //! Settings and notes of a secret, its list of versions, and the names of secrets.
 
-use super::custom::CustomPairs;
 use super::config::version_limit;
+use super::custom::CustomPairs;
 use super::records::{Config, KeyId, Metadata};
 use super::secret;
 use crate::params::{ListParams, PathOnly, Sent, secret_path, writable_path};
@@ -158,8 +158,10 @@ impl MetadataParams {
             ("metadata_cas_required", config.metadata_cas_required && self.metadata_cas_required.0 == Some(false)),
         ];
         let vain = pairs.into_iter().filter(|(_, vain)| *vain);
-        vain.map(|(name, _)| format!("\"{name}\" set to false, but is mandated by backend config. This value will be ignored."))
-            .collect()
+        vain.map(|(name, _)| {
+            format!("\"{name}\" set to false, but is mandated by backend config. This value will be ignored.")
+        })
+        .collect()
     }
 
     fn apply(self, metadata: &mut Metadata, notes: Notes) -> Result<(), EngineError> {

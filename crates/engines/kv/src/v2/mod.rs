@@ -46,7 +46,11 @@ impl Engine for KvV2 {
     }
 
     fn unmatched(&self, input: &Input) -> Answer {
-        if ROOTS.contains(&input.path.trim_end_matches('/')) { Ok(root_refused()) } else { Ok(unversioned_style(input.operation)) }
+        if ROOTS.contains(&input.path.trim_end_matches('/')) {
+            Ok(root_refused())
+        } else {
+            Ok(unversioned_style(input.operation))
+        }
     }
 
     fn setup<'a>(&'a self, view: &'a View, _: &'a MountSettings, now: Time) -> BoxFuture<'a, Result<(), EngineError>> {
@@ -66,15 +70,22 @@ fn routes() -> Vec<Route<Ctx>> {
         root("metadata").list(metadata::list).scan(metadata::scan),
         data_route(),
         by_number("delete/{path..?}", "Marks versions of a secret as deleted.").update(versions::delete),
-        by_number("undelete/{path..?}", "Takes the mark of deletion off versions of a secret.").update(versions::undelete),
+        by_number("undelete/{path..?}", "Takes the mark of deletion off versions of a secret.")
+            .update(versions::undelete),
         by_number("destroy/{path..?}", "Removes versions of a secret for good.").update(versions::destroy),
         metadata_route(),
         Route::token("detailed-metadata/{path..?}")
-            .help("Lists secrets together with their metadata.", "As a list of `metadata/`, with `key_info` beside the names.")
+            .help(
+                "Lists secrets together with their metadata.",
+                "As a list of `metadata/`, with `key_info` beside the names.",
+            )
             .list(metadata::detailed_list)
             .scan(metadata::detailed_scan),
         Route::token("subkeys/{path..}")
-            .help("Shows the names inside a secret without the values.", "Every value is null; `depth` limits the levels shown.")
+            .help(
+                "Shows the names inside a secret without the values.",
+                "Every value is null; `depth` limits the levels shown.",
+            )
             .read(data::subkeys),
     ]
 }

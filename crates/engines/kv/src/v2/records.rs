@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 pub const DEFAULT_VERSIONS: u64 = 10;
 
 /// The most versions kept, whatever was asked for: the map of that many, each deleted and destroyed, still fits one
-/// record (about 90 bytes a version of 1.06 MiB).
-pub const MAX_VERSIONS: u64 = 10_000;
+/// record (up to 107 bytes a version, and the notes, of 1.06 MiB).
+pub const MAX_VERSIONS: u64 = 8_000;
 
 /// The mount's `delete_version_after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -140,7 +140,8 @@ impl Metadata {
         self.current_version += 1;
         self.updated_time = now;
         let deletion_time = self.deletion_time(config, now);
-        self.versions.insert(self.current_version, VersionRecord { created_time: now, deletion_time, destroyed: false });
+        self.versions
+            .insert(self.current_version, VersionRecord { created_time: now, deletion_time, destroyed: false });
         let limit = match u64::from(self.max_versions.max(config.max_versions)) {
             0 => DEFAULT_VERSIONS,
             some => some.min(MAX_VERSIONS),
@@ -203,7 +204,8 @@ mod tests {
 
     fn metadata() -> Metadata {
         let later = BEGIN.plus(Seconds(1));
-        let destroyed = VersionRecord { created_time: BEGIN, deletion_time: Some(BEGIN.plus(Seconds(60))), destroyed: true };
+        let destroyed =
+            VersionRecord { created_time: BEGIN, deletion_time: Some(BEGIN.plus(Seconds(60))), destroyed: true };
         let live = VersionRecord { created_time: later, deletion_time: None, destroyed: false };
         Metadata {
             updated_time: later,

@@ -35,7 +35,9 @@ fn undestroyed(metadata: &mut Metadata, number: u64) -> Option<&mut VersionRecor
 }
 
 pub async fn delete(ctx: Ctx, sent: ByNumber) -> Answer {
-    let Some((path, mut metadata)) = sent.load(&ctx, "No version number provided").await? else { return Ok(Reply::none()) };
+    let Some((path, mut metadata)) = sent.load(&ctx, "No version number provided").await? else {
+        return Ok(Reply::none());
+    };
     for number in sent.numbers() {
         if let Some(version) = undestroyed(&mut metadata, number).filter(|version| !version.is_deleted(ctx.now)) {
             version.deletion_time = Some(ctx.now);
@@ -46,7 +48,9 @@ pub async fn delete(ctx: Ctx, sent: ByNumber) -> Answer {
 }
 
 pub async fn undelete(ctx: Ctx, sent: ByNumber) -> Answer {
-    let Some((path, mut metadata)) = sent.load(&ctx, "No version number provided").await? else { return Ok(Reply::none()) };
+    let Some((path, mut metadata)) = sent.load(&ctx, "No version number provided").await? else {
+        return Ok(Reply::none());
+    };
     let deletion_time = metadata.deletion_time(&secret::config(&ctx.view).await?, ctx.now);
     for number in sent.numbers() {
         if let Some(version) = undestroyed(&mut metadata, number) {
@@ -58,7 +62,9 @@ pub async fn undelete(ctx: Ctx, sent: ByNumber) -> Answer {
 }
 
 pub async fn destroy(ctx: Ctx, sent: ByNumber) -> Answer {
-    let Some((path, mut metadata)) = sent.load(&ctx, "no version number provided").await? else { return Ok(Reply::none()) };
+    let Some((path, mut metadata)) = sent.load(&ctx, "no version number provided").await? else {
+        return Ok(Reply::none());
+    };
     for number in sent.numbers() {
         if let Some(version) = undestroyed(&mut metadata, number) {
             version.destroyed = true;

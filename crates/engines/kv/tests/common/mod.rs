@@ -47,7 +47,14 @@ impl Story {
         };
         let members = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), json!(v)));
         let query = Value::Object(members.collect()).to_string();
-        told(operation, self.bench.call(operation, path, if operation == Operation::Update || operation == Operation::Patch { body } else { &query }))
+        told(
+            operation,
+            self.bench.call(
+                operation,
+                path,
+                if operation == Operation::Update || operation == Operation::Patch { body } else { &query },
+            ),
+        )
     }
 
     /// Tells a call without body.

@@ -157,6 +157,23 @@ fn accessors_are_clear_on_wish_and_tokens_never() {
 }
 
 #[test]
+fn different_tokens_in_one_line_keep_their_own_hashes() {
+    let auth = Auth { client_token: "one", accessor: "uno", ..Auth::default() };
+    let mut entry = request_numbered("1");
+    entry.auth = Some(&auth);
+    entry.request.client_token_accessor = "due";
+    for (token, accessor) in [("two", "due"), ("one", "uno")] {
+        entry.request.client_token = token;
+        entry.request.client_token_accessor = accessor;
+        let value = json(&line(&format(), Kind::Request, &entry));
+        assert_eq!(value["auth"]["client_token"], veil().identify("one"));
+        assert_eq!(value["auth"]["accessor"], veil().identify("uno"));
+        assert_eq!(value["request"]["client_token"], veil().identify(token));
+        assert_eq!(value["request"]["client_token_accessor"], veil().identify(accessor));
+    }
+}
+
+#[test]
 fn raw_shows_everything() {
     let raw = Format { veil: Veil::new(&salt(), Strings::Raw, Accessors::Hashed), ..format() };
     let mut entry = request_numbered("1");
