@@ -13,7 +13,7 @@ use bulla_barrier::{Barrier, BarrierError, SealedStoreError, Txn, View, meta};
 use bulla_crypto::random;
 use bulla_kit::{EngineError, MountSettings};
 use bulla_records::MountClass;
-use bulla_seal::{Keyring, RootKey, SealConfig, UnsealKey};
+use bulla_seal::{Keyring, RootKey, SealConfig, Share, UnsealKey};
 use bulla_secret::SecretText;
 use bulla_types::{MountPath, NamespaceId};
 use indexmap::IndexMap;
@@ -39,8 +39,7 @@ pub struct InitOptions {
 
 /// What initialisation hands out, once.
 pub struct Initialised {
-    /// Raw bytes of the shares.
-    pub shares: Vec<bulla_secret::SecretBytes>,
+    pub shares: Vec<Share>,
     pub root_token: SecretText,
 }
 
@@ -87,7 +86,7 @@ impl Core {
         let root = RootKey::generate().map_err(no_randomness)?;
         let keyring = Keyring::generate(self.clock.now().unix()).map_err(no_randomness)?;
         let unseal = UnsealKey::generate().map_err(no_randomness)?;
-        let shares = unseal.split(config).map_err(no_randomness)?;
+        let shares = unseal.split(*config).map_err(no_randomness)?;
         let cluster = self.new_cluster()?;
         let bytes = serde_json::to_vec(&cluster).map_err(|e| InitError::Fault(e.to_string()))?;
         let (_barrier, txn) = self.sealed.begin_initialise(config, &unseal, root, keyring, bytes).await?;
@@ -96,7 +95,7 @@ impl Core {
             BarrierError::Conflict => InitError::Already,
             other => barrier_fault(other),
         })?;
-        tracing::info!(shares = config.shares, threshold = config.threshold, "initialised");
+        tracing::info!(shares = config.shares(), threshold = config.threshold(), "initialised");
         Ok(Initialised { shares, root_token })
     }
 

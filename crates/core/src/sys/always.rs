@@ -5,12 +5,11 @@ use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
 use crate::core::Core;
 use crate::init::{InitError, InitOptions};
 use crate::request::Request;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bulla_audit::{Disclosable, Exemption};
 use bulla_barrier::SealedStoreError;
+use bulla_crypto::random;
 use bulla_kit::{Body, RawJson};
-use bulla_seal::{Progress, SealConfig, ShareText, Unsealing};
+use bulla_seal::{Progress, SealConfig, Share, UnsealFailed, Unsealing, WRONG_KEY};
 use bulla_types::Operation;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -18,6 +17,8 @@ use std::sync::Arc;
 /// The answer of an always-open route; `None` = the path is none of them.
 pub async fn answer(core: &Arc<Core>, request: &Request) -> Option<Disclosable<Answer>> {
     let path = request.path.as_str();
+    // A list of an always-open route asks for the same path with a slash.
+    let path = if request.operation == Operation::List { path.trim_end_matches('/') } else { path };
     let reads = request.operation == Operation::Read;
     let writes = request.operation == Operation::Update;
     let (outcome, why) = match path {
@@ -109,7 +110,7 @@ fn init_config(body: &Body) -> Result<SealConfig, String> {
     if keys > 0 || root_key {
         return Err("encrypting shares or the root token to PGP keys is not available yet".into());
     }
-    SealConfig::new(shares, threshold).map_err(|e| e.to_string())
+    SealConfig::new(shares, threshold).map_err(|e| format!("invalid seal configuration: {e}"))
 }
 
 async fn init(core: &Arc<Core>, body: &Body) -> Outcome {
@@ -119,8 +120,8 @@ async fn init(core: &Arc<Core>, body: &Body) -> Outcome {
     };
     match core.initialise(&config, InitOptions::default()).await {
         Ok(made) => {
-            let keys: Vec<String> = made.shares.iter().map(|s| s.expose(|b| hex::encode(b))).collect();
-            let base64: Vec<String> = made.shares.iter().map(|s| s.expose(|b| STANDARD.encode(b))).collect();
+            let keys: Vec<String> = made.shares.iter().map(|s| s.to_hex().dangerous_expose().to_owned()).collect();
+            let base64: Vec<String> = made.shares.iter().map(|s| s.to_base64().dangerous_expose().to_owned()).collect();
             let data = json!({ "keys": keys, "keys_base64": base64, "root_token": made.root_token.dangerous_expose() });
             bare(&data, None)
         }
@@ -168,10 +169,10 @@ async fn unseal(core: &Arc<Core>, body: &Body) -> Outcome {
 
 /// Counts one share, and opens the gate when there are enough.
 async fn add_share(core: &Arc<Core>, text: &str) -> Result<(), Outcome> {
-    let share = ShareText::parse(text).map_err(|e| refuse(e.to_string()))?;
     if core.is_unsealed() {
         return Ok(());
     }
+    let share = Share::parse(text).map_err(|e| refuse(e.to_string()))?;
     let config = match core.sealed.seal_config().await {
         Ok(Some(config)) => config,
         Ok(None) => return Err(refuse("Vault is not initialized")),
@@ -180,15 +181,13 @@ async fn add_share(core: &Arc<Core>, text: &str) -> Result<(), Outcome> {
     let mut held = core.unsealing.lock().await;
     let unsealing = match held.take() {
         Some(unsealing) => unsealing,
-        None => Unsealing::begin(config).map_err(|_| refuse("no randomness could be had from the system"))?,
-    };
-    match unsealing.add(share) {
-        Progress::More(unsealing) => *held = Some(unsealing),
-        Progress::Refused(unsealing, error) => {
-            *held = Some(unsealing).filter(|u| u.progress() > 0);
-            return Err(refuse(error.to_string()));
+        None => {
+            let nonce = random::uuid().map_err(|_| refuse("no randomness could be had from the system"))?;
+            Unsealing::new(config, nonce)
         }
-        Progress::Failed(error) => return Err(refuse(error.to_string())),
+    };
+    match unsealing.add(share).map_err(|error: UnsealFailed| refuse(error.to_string()))? {
+        Progress::More(unsealing) | Progress::Repeated(unsealing) => *held = Some(unsealing),
         Progress::Done(key) => {
             core.unseal_with(&key).await.map_err(|error| match error {
                 InitError::Store(SealedStoreError::WrongKey) => refuse(WRONG_KEY),
@@ -198,9 +197,6 @@ async fn add_share(core: &Arc<Core>, text: &str) -> Result<(), Outcome> {
     }
     Ok(())
 }
-
-/// The reference's words; scripts look for `invalid key`.
-const WRONG_KEY: &str = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: message authentication failed";
 
 /// What the status says, in every state.
 async fn status(core: &Core) -> Map<String, Value> {
@@ -217,8 +213,8 @@ async fn status(core: &Core) -> Map<String, Value> {
     put("type", "shamir".into());
     put("initialized", config.is_some().into());
     put("sealed", pass.is_none().into());
-    put("t", config.as_ref().map_or(0, |c| c.threshold).into());
-    put("n", config.as_ref().map_or(0, |c| c.shares).into());
+    put("t", config.as_ref().map_or(0, |c| c.threshold()).into());
+    put("n", config.as_ref().map_or(0, |c| c.shares()).into());
     put("progress", progress.into());
     put("nonce", nonce.into());
     put("version", core.config.version.as_str().into());

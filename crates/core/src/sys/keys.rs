@@ -39,8 +39,7 @@ async fn status(ctx: SysCtx, _: NoParams) -> Answer {
 
 async fn rotate(ctx: SysCtx, _: NoParams) -> Answer {
     let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
-    let mut next = ctx.txn().barrier().with_keyring(|keyring| keyring.duplicate()).map_err(no_randomness)?;
-    next.rotate(ctx.now().unix()).map_err(no_randomness)?;
+    let next = ctx.txn().barrier().with_keyring(|keyring| keyring.rotated(ctx.now().unix())).map_err(no_randomness)?;
     SealedStore::put_keyring(ctx.txn(), &next).map_err(|_| EngineError::internal("the keyring could not be sealed"))?;
     ctx.after_commit(Effect::Keyring(Box::new(next)));
     Ok(Reply::none())

@@ -12,6 +12,9 @@ struct RandomParams {
     /// How many bytes, in the path.
     #[param(path)]
     urlbytes: String,
+    /// Where the bytes come from, in the path: `platform`, `seal` or `all`.
+    #[param(path)]
+    source: String,
     /// How many bytes.
     #[param(default = 32)]
     bytes: i64,
@@ -49,6 +52,12 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 const MOST: i64 = 128 * 1024;
 
 async fn random_bytes(_: SysCtx, params: RandomParams) -> Answer {
+    if !matches!(params.source.as_str(), "" | "platform" | "seal" | "all") {
+        return Err(EngineError::bad(format!(
+            "unsupported entropy source {:?}; must be \"platform\" or \"seal\", or \"all\"",
+            params.source
+        )));
+    }
     // `random/platform` names a source, not a number.
     let in_path = if matches!(params.urlbytes.as_str(), "platform" | "seal" | "all") { "" } else { &params.urlbytes };
     let count = if in_path.is_empty() {
@@ -61,10 +70,10 @@ async fn random_bytes(_: SysCtx, params: RandomParams) -> Answer {
         })?
     };
     if count < 1 {
-        return Err(EngineError::bad("\"bytes\" cannot be less than 1"));
+        return Err(EngineError::bad("'bytes' cannot be less than 1"));
     }
     if count > MOST {
-        return Err(EngineError::bad(format!("\"bytes\" should be less than {MOST}")));
+        return Err(EngineError::bad(format!("'bytes' should be less than {MOST}")));
     }
     let mut bytes = vec![0_u8; usize::try_from(count).unwrap_or(0)];
     random::fill(&mut bytes).map_err(|_| EngineError::internal("no randomness could be had from the system"))?;
