@@ -22,6 +22,7 @@ mod refusal;
 mod registry;
 mod request;
 mod route;
+mod scrub;
 mod state;
 mod sys;
 mod token;

@@ -55,9 +55,12 @@ pub async fn run(core: &Arc<Core>, request: Request) -> Disclosable<Answer> {
     if !done.seals {
         return done.answer;
     }
-    match core.seal(core.config.drain, connection).await {
-        SealOutcome::StillHeld => record::seal_incomplete(),
-        _ => done.answer.map(|answer| Answer { sealed_by_this: true, ..answer }),
+    // On a task of its own: a client that hangs up now must not leave the seal half done.
+    let sealing = Arc::clone(core);
+    let sealed = tokio::spawn(async move { sealing.seal(sealing.config.drain, connection).await }).await;
+    match sealed {
+        Ok(SealOutcome::StillHeld) | Err(_) => record::seal_incomplete(),
+        Ok(_) => done.answer.map(|answer| Answer { sealed_by_this: true, ..answer }),
     }
 }
 

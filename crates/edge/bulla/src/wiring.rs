@@ -8,7 +8,7 @@ use bulla_audit::EnableRequest;
 use bulla_audit::Disclosable;
 use bulla_core::{Answer, Core, CoreConfig, Request, SYSTEM_TTL, SystemClock};
 use bulla_http::{BoxFuture, Connections, Service};
-use bulla_physical::Store;
+use bulla_physical::{DiskOptions, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +32,21 @@ pub fn open(config: &Config, connections: &Arc<Connections>) -> Result<Arc<dyn H
 fn store(config: &Config) -> Result<Store, StartError> {
     match &config.storage {
         Some(Storage::Disk(path)) => {
-            Err(StartError::Storage(format!("the disk store (`{}`) is not there yet", path.display())))
+            Store::open(path, DiskOptions::default()).map_err(|error| StartError::Storage(chain(&error)))
         }
         _ => Ok(Store::memory()),
     }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
 }
 
 fn core_config(config: &Config) -> CoreConfig {

@@ -59,6 +59,9 @@ pub(crate) fn head(parts: &Parts, settings: &Settings) -> Result<Head, Early> {
     check_write(operation, &path, parts)?;
     let wrap = headers::wrap(&parts.headers).map_err(Early::bad)?;
     let folder = matches!(operation, Operation::List | Operation::Scan);
+    if folder && OPEN.contains(&path.as_str()) {
+        return Err(Early::silent(StatusCode::METHOD_NOT_ALLOWED));
+    }
     Ok(Head {
         path: if folder { path.as_folder() } else { path },
         operation,
@@ -145,10 +148,12 @@ fn read_or_list(pairs: &[(String, String)]) -> Result<Operation, Early> {
     }
 }
 
+/// Routes that are open to everybody and answered before any mount is looked at.
+const OPEN: [&str; 6] = ["sys/seal-status", "sys/init", "sys/leader", "sys/unseal", "sys/seal", "sys/health"];
+
 /// Only the health route knows HEAD. Elsewhere the refusal tells nothing of what is there: it depends on the presence
 /// of a token and on whether the route is one of those open to everybody, and on nothing else.
 fn head_operation(path: &RequestPath, has_token: bool) -> Result<Operation, Early> {
-    const OPEN: [&str; 5] = ["sys/seal-status", "sys/init", "sys/leader", "sys/unseal", "sys/seal"];
     match path.as_str() {
         "sys/health" => Ok(Operation::Read),
         known if has_token || OPEN.contains(&known) => Err(Early::silent(StatusCode::METHOD_NOT_ALLOWED)),
