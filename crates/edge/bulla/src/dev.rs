@@ -73,7 +73,7 @@ async fn ask(house: &dyn House, path: &str, token: &str, body: Value) -> Result<
         legacy_routes_open: false,
         connection: 0,
     };
-    data_of(house.handle(request).await).map_err(fail)
+    data_of(house.handle(request).await.into_inner()).map_err(fail)
 }
 
 fn data_of(answer: Answer) -> Result<Value, String> {
