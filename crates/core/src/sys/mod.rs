@@ -14,6 +14,8 @@ mod tools;
 mod ui;
 
 use crate::audit::{self, AuditedHeaders};
+pub use keys::rotation_due;
+
 use crate::core::Core;
 use crate::mounts;
 use crate::policy::{self, PolicyStore};
