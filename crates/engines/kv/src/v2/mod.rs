@@ -147,6 +147,15 @@ async fn metadata_exists(view: View, at: PathOnly) -> Result<bool, EngineError> 
     }
 }
 
+/// The answer to a patch of what is not there: 404 without a body, which clients tell from one that names a version.
+fn nothing_to_patch() -> Reply {
+    let mut reply = Reply::raw("application/json", Vec::new());
+    if let Some(raw) = &mut reply.raw {
+        raw.status = Some(404);
+    }
+    reply
+}
+
 fn root_refused() -> Reply {
     Reply::empty().warn("Non-listing operations on the root of a K/V v2 mount are not supported.").as_not_found()
 }
