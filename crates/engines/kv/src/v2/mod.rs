@@ -18,7 +18,7 @@ mod versions;
 
 use crate::params::{PathOnly, secret_path};
 use bulla_kit::{
-    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, Input, MountSettings, NoParams, Reply, Route, Routes, View,
+    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, Input, MountSettings, Reply, Route, Routes, View,
 };
 use bulla_types::{Operation, Time};
 
@@ -131,7 +131,8 @@ fn by_number(pattern: &'static str, synopsis: &'static str) -> Route<Ctx> {
 
 /// A sub-tree's own path: no secret can be there.
 fn root(pattern: &'static str) -> Route<Ctx> {
-    let refuse = |_: Ctx, _: NoParams| std::future::ready(Ok(root_refused()));
+    // Takes whatever is sent: nothing in it is worth a warning of its own.
+    let refuse = |_: Ctx, _: Input| std::future::ready(Ok(root_refused()));
     Route::token(pattern)
         .help("The root of a sub-tree.", "Secrets are below it; `metadata` can be listed.")
         .read(refuse)
