@@ -5,13 +5,17 @@
 pub mod always;
 mod capabilities;
 mod cubbyhole;
+mod host;
 mod info;
 mod keys;
+mod loggers;
 mod seal;
 mod tools;
 mod ui;
 
 use crate::audit::{self, AuditedHeaders};
+pub use keys::rotation_due;
+
 use crate::core::Core;
 use crate::mounts;
 use crate::policy::{self, PolicyStore};
@@ -113,6 +117,8 @@ impl Default for SysTables {
         system.extend(audit::routes());
         system.extend(capabilities::routes());
         system.extend(info::routes());
+        system.extend(host::routes());
+        system.extend(loggers::routes());
         system.extend(ui::routes());
         Self {
             system: Arc::new(Routes::new(system)),
