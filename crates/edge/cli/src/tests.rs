@@ -284,3 +284,29 @@ fn words_that_are_no_command() {
     let late = ran(&fake, &["write", "-output-policy", "p", "a=1", "-force"]);
     assert!(late.err.contains("will not be parsed as flags: [-force]"), "{}", late.err);
 }
+
+/// All help pages are one file, so that a change of a flag or command shows in review as what it is: a change of promise.
+#[test]
+fn help_is_as_recorded() {
+    let mut text = crate::help::overview("bulla");
+    for (words, _) in crate::commands::GROUPS {
+        text.push_str(&format!("\n\n# {words}\n\n{}", crate::help::group("bulla", words).unwrap()));
+    }
+    for command in crate::commands::all() {
+        let help = crate::help::command("bulla", command);
+        // The flags every command has are recorded once, with `status`.
+        let own = help.split("\n\nFlags of every command").next().unwrap();
+        let shown = if command.name == "status" { &help } else { own };
+        text.push_str(&format!("\n\n# {}\n\n{shown}", command.name));
+    }
+    text.push('\n');
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/help.txt");
+    if std::env::var_os("BULLA_WRITE_GOLDEN").is_some() {
+        std::fs::write(file, &text).unwrap();
+    }
+    let recorded = std::fs::read_to_string(file).unwrap();
+    assert!(
+        recorded == text,
+        "help has changed; if that was meant: BULLA_WRITE_GOLDEN=1 cargo test -p bulla-cli help_is"
+    );
+}
