@@ -5,6 +5,7 @@ use crate::house::House;
 use crate::registry;
 use crate::start::StartError;
 use bulla_audit::EnableRequest;
+use bulla_audit::Disclosable;
 use bulla_core::{Answer, Core, CoreConfig, Request, SYSTEM_TTL, SystemClock};
 use bulla_http::{BoxFuture, Connections, Service};
 use bulla_physical::{DiskOptions, Store};
@@ -80,8 +81,8 @@ fn audit_device(block: &AuditBlock) -> (String, EnableRequest) {
 struct CoreHouse(Arc<Core>);
 
 impl Service for CoreHouse {
-    fn handle(&self, request: Request) -> BoxFuture<'_, Answer> {
-        Box::pin(async move { self.0.handle(request).await.into_inner() })
+    fn handle(&self, request: Request) -> BoxFuture<'_, Disclosable<Answer>> {
+        Box::pin(async move { self.0.handle(request).await })
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Barrier {
 
 impl Barrier {
     pub fn new(store: Store, root: RootKey, keyring: Keyring) -> Self {
+        #[cfg(feature = "report-keys")]
+        crate::report::keys(&root, &keyring);
         Self {
             names: keyring.names_cipher(),
             hash: keyring.hash_key(),
@@ -71,6 +73,8 @@ impl Barrier {
 
     /// Puts a keyring in force that is durable already.
     pub fn install(&self, keyring: Keyring) {
+        #[cfg(feature = "report-keys")]
+        crate::report::keys(&self.root, &keyring);
         let mut held = self.keyring.lock();
         self.ciphers.store(Arc::new(Ciphers::of(&keyring)));
         *held = keyring;
