@@ -11,6 +11,7 @@ mod config;
 mod dev;
 mod house;
 mod log;
+mod log_levels;
 mod options;
 mod process;
 mod registry;
