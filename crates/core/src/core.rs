@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::clock::Clock;
 use crate::config::CoreConfig;
+use crate::log_levels::LogLevels;
 use crate::registry::Registry;
 use crate::request::Request;
 use crate::state::{State, Unsealed};
@@ -40,6 +41,7 @@ pub struct Core {
     pub(crate) opening: Mutex<()>,
     seals: watch::Sender<u64>,
     connections: OnceLock<Arc<dyn Connections>>,
+    log_levels: OnceLock<Arc<dyn LogLevels>>,
 }
 
 impl Core {
@@ -56,6 +58,7 @@ impl Core {
             opening: Mutex::new(()),
             seals: watch::Sender::new(0),
             connections: OnceLock::new(),
+            log_levels: OnceLock::new(),
             config,
         })
     }
@@ -84,6 +87,15 @@ impl Core {
     /// Tells core of the edge's connections; once.
     pub fn set_connections(&self, connections: Arc<dyn Connections>) {
         let _ = self.connections.set(connections);
+    }
+
+    /// Tells core of the log whose levels `sys/loggers` shows and changes; once.
+    pub fn set_log_levels(&self, levels: Arc<dyn LogLevels>) {
+        let _ = self.log_levels.set(levels);
+    }
+
+    pub(crate) fn log_levels(&self) -> Option<&Arc<dyn LogLevels>> {
+        self.log_levels.get()
     }
 
     pub fn is_unsealed(&self) -> bool {

@@ -64,6 +64,8 @@ pub fn routes() -> Vec<Route<SysCtx>> {
             .read(|ctx, p| read(ctx, p, Form::Legacy))
             .update(|ctx, p| write(ctx, p))
             .delete(delete),
+        // The folder itself: older clients list with a slash at the end.
+        Route::token("policy/{rest..?}").help("List the ACL policies.", "").read(list_legacy),
     ]
 }
 

@@ -5,8 +5,10 @@
 pub mod always;
 mod capabilities;
 mod cubbyhole;
+mod host;
 mod info;
 mod keys;
+mod loggers;
 mod seal;
 mod tools;
 mod ui;
@@ -113,6 +115,8 @@ impl Default for SysTables {
         system.extend(audit::routes());
         system.extend(capabilities::routes());
         system.extend(info::routes());
+        system.extend(host::routes());
+        system.extend(loggers::routes());
         system.extend(ui::routes());
         Self {
             system: Arc::new(Routes::new(system)),

@@ -1,6 +1,8 @@
 //! What the server needs of everything behind its listeners.
 
+use bulla_core::LogLevels;
 use bulla_http::{BoxFuture, Service};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub trait House: Service {
@@ -9,4 +11,7 @@ pub trait House: Service {
 
     /// Opens the files of audit devices anew, after somebody has moved them away.
     fn reopen_audit(&self) -> BoxFuture<'_, ()>;
+
+    /// Hands over the log's levels, for `sys/loggers`.
+    fn set_log_levels(&self, levels: Arc<dyn LogLevels>);
 }

@@ -1,6 +1,7 @@
 //! The server's log. Writing it never makes a request wait: lines go to a bounded queue and a thread of its own; when
 //! nobody reads what that thread writes (a pipe that is full), lines are dropped and counted.
 
+use crate::log_levels::{self, Levels};
 use crate::start::StartError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -9,11 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Registry, reload};
 
 /// Lines that may wait; about a megabyte.
 const QUEUE: usize = 4096;
@@ -23,7 +22,7 @@ const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// The log at work: what can be changed while it runs.
 pub struct Log {
-    level: reload::Handle<LevelFilter, Registry>,
+    levels: Arc<Levels>,
     queue: Queue,
 }
 
@@ -47,20 +46,24 @@ impl Log {
     pub fn start(level: &str, json: bool, file: Option<PathBuf>) -> Result<Self, StartError> {
         let target = Target::open(file)?;
         let queue = Queue::start(target);
-        let (filter, handle) = reload::Layer::new(parse_level(level)?);
+        let (filter, levels) = Levels::start(log_levels::parse(level)?);
         let registry = tracing_subscriber::registry().with(filter);
         let lines = tracing_subscriber::fmt::layer().with_writer(queue.clone()).with_ansi(false);
         // A second start, as in tests, keeps the first.
         let _ = if json { registry.with(lines.json()).try_init() } else { registry.with(lines).try_init() };
-        Ok(Self { level: handle, queue })
+        Ok(Self { levels: Arc::new(levels), queue })
     }
 
     /// # Errors
     /// An unknown level; the old one stays.
     pub fn set_level(&self, level: &str) -> Result<(), StartError> {
-        let level = parse_level(level)?;
-        let _ = self.level.modify(|filter| *filter = level);
+        self.levels.configure(log_levels::parse(level)?);
         Ok(())
+    }
+
+    /// The levels, for those who may change them while the server runs.
+    pub fn levels(&self) -> Arc<Levels> {
+        Arc::clone(&self.levels)
     }
 
     /// Opens the file anew, after somebody has moved it away.
@@ -74,18 +77,6 @@ impl Log {
         if self.queue.sender.try_send(Message::Flush(sender)).is_ok() {
             let _ = done.recv_timeout(LAST_LINES);
         }
-    }
-}
-
-fn parse_level(text: &str) -> Result<LevelFilter, StartError> {
-    match text.to_ascii_lowercase().as_str() {
-        "trace" => Ok(LevelFilter::TRACE),
-        "debug" => Ok(LevelFilter::DEBUG),
-        "" | "notice" | "info" => Ok(LevelFilter::INFO),
-        "warn" | "warning" => Ok(LevelFilter::WARN),
-        "err" | "error" => Ok(LevelFilter::ERROR),
-        "off" => Ok(LevelFilter::OFF),
-        _ => Err(StartError::LogLevel(text.to_owned())),
     }
 }
 
@@ -226,11 +217,5 @@ mod tests {
         queue.push(b"two\n".to_vec());
         flush();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
-    }
-
-    #[test]
-    fn levels() {
-        assert_eq!(parse_level("WARN").unwrap(), LevelFilter::WARN);
-        assert!(parse_level("loud").is_err());
     }
 }

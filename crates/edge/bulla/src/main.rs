@@ -11,6 +11,7 @@ mod config;
 mod dev;
 mod house;
 mod log;
+mod log_levels;
 mod options;
 mod process;
 mod registry;
@@ -27,5 +28,5 @@ use std::process::ExitCode;
 static ALLOC: ZeroingAlloc = ZeroingAlloc;
 
 fn main() -> ExitCode {
-    args::run(&std::env::args().skip(1).collect::<Vec<_>>())
+    args::run(std::env::args_os().collect())
 }

@@ -91,6 +91,7 @@ async fn serve(
     }
     let connections = Connections::new();
     let house = open(&config, &connections)?;
+    house.set_log_levels(log.levels());
     let ready = match &options.dev {
         Some(dev) => Some((dev, dev::set_up(house.as_ref(), dev).await?)),
         None => None,

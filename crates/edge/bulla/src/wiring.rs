@@ -5,8 +5,12 @@ use crate::house::House;
 use crate::registry;
 use crate::start::StartError;
 use bulla_audit::EnableRequest;
+<<<<<<< HEAD
 use bulla_audit::Disclosable;
 use bulla_core::{Answer, Core, CoreConfig, Request, SYSTEM_TTL, SystemClock};
+=======
+use bulla_core::{Answer, Core, CoreConfig, LogLevels, Request, SYSTEM_TTL, SystemClock};
+>>>>>>> sysrest
 use bulla_http::{BoxFuture, Connections, Service};
 use bulla_physical::{DiskOptions, Store};
 use std::sync::Arc;
@@ -93,6 +97,10 @@ impl House for CoreHouse {
 
     fn reopen_audit(&self) -> BoxFuture<'_, ()> {
         Box::pin(async { self.0.reopen_audit() })
+    }
+
+    fn set_log_levels(&self, levels: Arc<dyn LogLevels>) {
+        self.0.set_log_levels(levels);
     }
 }
 

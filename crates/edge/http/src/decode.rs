@@ -151,18 +151,22 @@ fn read_or_list(pairs: &[(String, String)]) -> Result<Operation, Early> {
 /// Routes that are open to everybody and answered before any mount is looked at.
 const OPEN: [&str; 6] = ["sys/seal-status", "sys/init", "sys/leader", "sys/unseal", "sys/seal", "sys/health"];
 
+/// Besides health, the routes that are answered while sealed.
+const ALWAYS_OPEN: [&str; 5] = ["sys/seal-status", "sys/init", "sys/leader", "sys/unseal", "sys/seal"];
+
 /// Only the health route knows HEAD. Elsewhere the refusal tells nothing of what is there: it depends on the presence
 /// of a token and on whether the route is one of those open to everybody, and on nothing else.
 fn head_operation(path: &RequestPath, has_token: bool) -> Result<Operation, Early> {
     match path.as_str() {
         "sys/health" => Ok(Operation::Read),
-        known if has_token || OPEN.contains(&known) => Err(Early::silent(StatusCode::METHOD_NOT_ALLOWED)),
+        known if has_token || ALWAYS_OPEN.contains(&known) => Err(Early::silent(StatusCode::METHOD_NOT_ALLOWED)),
         _ => Err(Early::Refused { status: StatusCode::FORBIDDEN, errors: vec!["permission denied".into()] }),
     }
 }
 
 fn check_write(operation: Operation, path: &RequestPath, parts: &Parts) -> Result<(), Early> {
-    if operation == Operation::Patch {
+    // These know no PATCH whatever it holds, and core says so.
+    if operation == Operation::Patch && !ALWAYS_OPEN.contains(&path.as_str()) {
         let kind = headers::media_type(&parts.headers);
         if !kind.eq_ignore_ascii_case("application/merge-patch+json") {
             let text = format!("PATCH requires Content-Type of application/merge-patch+json, provided {kind}");

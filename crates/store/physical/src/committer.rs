@@ -1,126 +1,95 @@
-//! The one thread that writes: drains the queue into a group, checks it, writes it with one sync, publishes, answers all.
-//!
-//! While the engine waits for the disk, the next group forms by itself; nobody waits for a timer.
+//! The one thread that writes. It takes what has queued up, refuses what conflicts, has the engine write the rest in one
+//! go, publishes, and answers. While the engine waits for the disk the next group queues up; an idle store adds no delay.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use crate::health::Counters;
 use crate::snapshot::Published;
+use crate::store::Shared;
 use crate::window::{Bounds, Window};
-use crate::{Batch, CommitError, Committed, Engine, Group, MAX_BATCH, ReadSet, Room, StoreHealth, WriteError};
+use crate::{Batch, CommitError, Committed, Engine, Group, ReadSet, Room, StoreHealth, WriteError};
 
-/// Commits in one group: bounds how long the first of them waits for the last to be checked.
-const GROUP_COMMITS: usize = 1024;
+/// A group closes at this many bytes: what more would add to the wait of those in it outweighs the syncs it saves.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// How often a full store looks whether there is room again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// A commit that waits for its answer.
-pub(crate) struct Pending {
-    pub(crate) batch: Batch,
+type Answer = oneshot::Sender<Result<Committed, CommitError>>;
+
+pub(crate) struct Request {
+    /// Sequence number of the snapshot that `reads` was read from; none if nothing is to be checked.
+    pub(crate) snapshot: Option<u64>,
     pub(crate) reads: ReadSet,
-    /// Sequence number of the snapshot that was read.
-    pub(crate) since: u64,
-    pub(crate) answer: oneshot::Sender<Result<Committed, CommitError>>,
+    pub(crate) batch: Batch,
+    pub(crate) answer: Answer,
 }
 
-impl Pending {
-    fn refuse(self, why: CommitError) {
-        // Nobody listening any more is fine: the request was dropped.
-        let _ = self.answer.send(Err(why));
-    }
+/// Where requests wait. Unbounded here: each entry is a caller that waits, and callers are bounded at the door.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<Waiting>,
+    arrived: Condvar,
 }
 
 #[derive(Default)]
-struct Queue {
-    waiting: Vec<Pending>,
-    closed: bool,
+struct Waiting {
+    requests: VecDeque<Request>,
+    /// Why nothing is taken any more.
+    closed: Option<CommitError>,
 }
 
-/// What the committer and the handles of the store share.
-pub(crate) struct Shared {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    published: ArcSwap<Published>,
-    health: Mutex<StoreHealth>,
-    pub(crate) counters: Counters,
-}
-
-impl Shared {
-    pub(crate) fn new(engine: &dyn Engine) -> Shared {
-        Shared {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            published: ArcSwap::from_pointee(Published { seq: engine.last_seq(), view: engine.view() }),
-            health: Mutex::new(StoreHealth::Ok),
-            counters: Counters::default(),
+impl Queue {
+    pub(crate) fn push(&self, request: Request) -> Result<(), CommitError> {
+        let mut state = self.state.lock();
+        if let Some(why) = &state.closed {
+            return Err(why.clone());
         }
-    }
-
-    pub(crate) fn published(&self) -> Arc<Published> {
-        self.published.load_full()
-    }
-
-    pub(crate) fn health(&self) -> StoreHealth {
-        self.health.lock().clone()
-    }
-
-    fn set_health(&self, health: StoreHealth) {
-        *self.health.lock() = health;
-    }
-
-    pub(crate) fn poison(&self, why: &str) {
-        self.set_health(StoreHealth::Poisoned(why.into()));
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.queue.lock().closed
-    }
-
-    pub(crate) fn close(&self) {
-        self.queue.lock().closed = true;
-        self.wake.notify_all();
-    }
-
-    pub(crate) fn enqueue(&self, pending: Pending) -> Result<(), CommitError> {
-        if let StoreHealth::Poisoned(why) = self.health() {
-            return Err(CommitError::Poisoned(why));
-        }
-        let mut queue = self.queue.lock();
-        if queue.closed {
-            return Err(CommitError::Closed);
-        }
-        queue.waiting.push(pending);
-        drop(queue);
-        self.wake.notify_one();
+        state.requests.push_back(request);
+        drop(state);
+        self.arrived.notify_one();
         Ok(())
     }
 
-    /// The next commits, in order; empty when the store was closed and nothing is left.
-    fn next(&self) -> Vec<Pending> {
-        let mut queue = self.queue.lock();
-        while queue.waiting.is_empty() {
-            if queue.closed {
-                return Vec::new();
-            }
-            self.wake.wait(&mut queue);
+    /// Takes nothing more. After a clean close what waits is still served; otherwise it is answered with the reason.
+    pub(crate) fn close(&self, why: CommitError) {
+        let mut state = self.state.lock();
+        let refused = if why == CommitError::Closed { VecDeque::new() } else { std::mem::take(&mut state.requests) };
+        let why = state.closed.get_or_insert(why).clone();
+        drop(state);
+        self.arrived.notify_one();
+        for request in refused {
+            let _ = request.answer.send(Err(why.clone()));
         }
-        let (mut count, mut bytes) = (0, 0);
-        for pending in queue.waiting.iter().take(GROUP_COMMITS) {
-            bytes += pending.batch.bytes();
-            // A batch alone is never larger than the limit, so the first always fits.
-            if bytes > MAX_BATCH && count > 0 {
+    }
+
+    /// The next group; empty after `patience`, `None` once the queue is closed and drained.
+    fn take(&self, patience: Option<Duration>) -> Option<Vec<Request>> {
+        let mut state = self.state.lock();
+        while state.requests.is_empty() {
+            if state.closed.is_some() {
+                return None;
+            }
+            match patience {
+                None => self.arrived.wait(&mut state),
+                Some(patience) if self.arrived.wait_for(&mut state, patience).timed_out() => return Some(Vec::new()),
+                Some(_) => {}
+            }
+        }
+        let mut bytes = 0;
+        let mut taken = Vec::new();
+        while let Some(next) = state.requests.front() {
+            bytes += next.batch.bytes();
+            if !taken.is_empty() && bytes > GROUP_BYTES {
                 break;
             }
-            count += 1;
+            taken.extend(state.requests.pop_front());
         }
-        if count == queue.waiting.len() {
-            std::mem::take(&mut queue.waiting)
-        } else {
-            queue.waiting.drain(..count).collect()
-        }
+        Some(taken)
     }
 }
 
@@ -129,105 +98,120 @@ pub(crate) struct Committer {
     engine: Box<dyn Engine>,
     window: Window,
     seq: u64,
-    /// Set once a write failed: nothing is written any more.
-    broken: Option<CommitError>,
+    /// The disk ran full inside a write: room alone does not help.
+    stuck_full: bool,
 }
 
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, engine: Box<dyn Engine>) -> Committer {
         let seq = engine.last_seq();
-        Committer { shared, engine, window: Window::starting_at(seq, Bounds::default()), seq, broken: None }
+        Committer { shared, engine, window: Window::starting_at(seq, Bounds::default()), seq, stuck_full: false }
     }
 
+    /// Serves until the store is closed. A panic (ours or the engine's) poisons the store instead of leaving callers waiting.
     pub(crate) fn run(mut self) {
-        loop {
-            let group = self.shared.next();
-            if group.is_empty() {
-                break;
+        let shared = Arc::clone(&self.shared);
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            self.serve();
+            self.engine.close();
+        }));
+        if served.is_err() {
+            shared.poison("the committer met a fault in the program");
+        }
+        // Dropping a broken engine may panic again; it is on its way out either way.
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(self)));
+    }
+
+    fn serve(&mut self) {
+        while let Some(requests) = self.shared.queue.take(self.patience()) {
+            if requests.is_empty() {
+                self.look_for_room(0);
+            } else {
+                self.commit(requests);
             }
-            self.guarded(group);
-        }
-        self.engine.close();
-    }
-
-    /// A panic poisons the store and answers nobody with success: the answers are dropped, which waiters see as an error.
-    fn guarded(&mut self, group: Vec<Pending>) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(group)));
-        if outcome.is_err() {
-            self.fail(CommitError::Poisoned("the committer met a fault of its own".into()));
         }
     }
 
-    fn fail(&mut self, why: CommitError) {
-        let health = match &why {
-            CommitError::Full => StoreHealth::Full,
-            other => StoreHealth::Poisoned(other.to_string().into()),
-        };
-        self.shared.set_health(health);
-        self.broken = Some(match why {
-            CommitError::Io(text) => CommitError::Poisoned(text),
-            other => other,
+    fn patience(&self) -> Option<Duration> {
+        let full = *self.shared.health.lock() == StoreHealth::Full;
+        (full && !self.stuck_full).then_some(LOOK_AGAIN)
+    }
+
+    fn look_for_room(&mut self, bytes: usize) -> Room {
+        let room = if self.stuck_full { Room::Full } else { self.engine.room(bytes) };
+        self.shared.set_health(match room {
+            Room::Enough => StoreHealth::Ok,
+            Room::Full => StoreHealth::Full,
         });
+        room
     }
 
-    fn commit(&mut self, group: Vec<Pending>) {
-        if let Some(why) = &self.broken {
-            group.into_iter().for_each(|pending| pending.refuse(why.clone()));
-            return;
+    fn commit(&mut self, requests: Vec<Request>) {
+        let bytes = requests.iter().map(|request| request.batch.bytes()).sum();
+        let writes = requests.iter().any(|request| !request.batch.is_empty());
+        if writes && self.look_for_room(bytes) == Room::Full {
+            return refuse(requests.into_iter().map(|request| request.answer), &CommitError::Full);
         }
-        let bytes = group.iter().map(|p| p.batch.bytes()).sum();
-        if self.engine.room(bytes) == Room::Full {
-            self.shared.set_health(StoreHealth::Full);
-            group.into_iter().for_each(|pending| pending.refuse(CommitError::Full));
-            return;
+        let (answers, batches) = self.admit(requests);
+        if batches.is_empty() {
+            return acknowledge(answers, self.seq);
         }
-        self.shared.set_health(StoreHealth::Ok);
-        let (batches, answers) = self.check(group);
-        if !batches.is_empty() {
-            self.write(batches, answers);
+        let group = Group::new(self.seq + 1, batches);
+        match self.engine.write(&group) {
+            Ok(syncs) => {
+                self.publish(&group, syncs);
+                acknowledge(answers, self.seq);
+            }
+            Err(WriteError::Full) => {
+                self.stuck_full = true;
+                self.shared.set_health(StoreHealth::Full);
+                refuse(answers, &CommitError::Full);
+            }
+            Err(WriteError::Failed(why)) => {
+                // Health first: whoever gets the answer may ask at once.
+                self.shared.poison(&why);
+                refuse(answers, &CommitError::Io(why));
+            }
         }
     }
 
-    /// Refuses what has been overtaken, by an earlier group or an earlier member of this one.
-    fn check(&mut self, group: Vec<Pending>) -> (Vec<Batch>, Vec<oneshot::Sender<Result<Committed, CommitError>>>) {
-        let seq = self.seq + 1;
-        let (mut batches, mut answers) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
-        for pending in group {
-            if !self.window.unchanged_since(pending.since, &pending.reads) {
+    /// Refuses what conflicts, with earlier commits or with earlier members of this very group. If the write fails later,
+    /// the window knows writes that never happened; harmless, because then none follows.
+    fn admit(&mut self, requests: Vec<Request>) -> (Vec<Answer>, Vec<Batch>) {
+        let (mut answers, mut batches) = (Vec::with_capacity(requests.len()), Vec::with_capacity(requests.len()));
+        for request in requests {
+            if request.snapshot.is_some_and(|seq| !self.window.unchanged_since(seq, &request.reads)) {
                 self.shared.counters.conflict();
-                pending.refuse(CommitError::Conflict);
+                let _ = request.answer.send(Err(CommitError::Conflict));
                 continue;
             }
-            self.window.note(seq, &pending.batch);
-            batches.push(pending.batch);
-            answers.push(pending.answer);
+            if !request.batch.is_empty() {
+                self.window.note(self.seq + 1, &request.batch);
+                batches.push(request.batch);
+            }
+            answers.push(request.answer);
         }
-        (batches, answers)
+        (answers, batches)
     }
 
-    fn write(&mut self, batches: Vec<Batch>, answers: Vec<oneshot::Sender<Result<Committed, CommitError>>>) {
-        let seq = self.seq + 1;
-        let group = Group::new(seq, batches);
-        let result = match self.engine.write(&group) {
-            Ok(syncs) => {
-                self.seq = seq;
-                self.shared.counters.group(answers.len(), group.bytes(), syncs);
-                self.shared.published.store(Arc::new(Published { seq, view: self.engine.view() }));
-                Ok(Committed(seq))
-            }
-            Err(error) => {
-                let why = match error {
-                    WriteError::Full => CommitError::Full,
-                    WriteError::Failed(text) => CommitError::Io(text),
-                };
-                tracing::error!(%why, "a write failed; the store takes no more of them until it is opened again");
-                self.fail(why.clone());
-                Err(why)
-            }
-        };
-        for answer in answers {
-            let _ = answer.send(result.clone());
-        }
+    fn publish(&mut self, group: &Group, syncs: u64) {
+        self.seq = group.seq();
+        let view = self.engine.view();
+        self.shared.published.store(Some(Arc::new(Published { seq: self.seq, view })));
+        self.shared.counters.group(group.batches().len(), group.bytes(), syncs);
         self.window.trim();
+    }
+}
+
+fn acknowledge(answers: Vec<Answer>, seq: u64) {
+    for answer in answers {
+        // Whoever stopped waiting does not care.
+        let _ = answer.send(Ok(Committed { seq }));
+    }
+}
+
+fn refuse(answers: impl IntoIterator<Item = Answer>, why: &CommitError) {
+    for answer in answers {
+        let _ = answer.send(Err(why.clone()));
     }
 }

@@ -1,11 +1,13 @@
-//! Storage that fails on demand, for tests of everything above: stops at the n-th write and shows what survived.
+//! A pretend device that fails on demand, for tests here and in other rooms: it stops at the n-th write, forgets what was
+//! not durable, and can be opened again to see what survived.
 //!
-//! ```text
+//! ```
+//! # use bulla_physical::failing::{Device, Failure};
 //! let device = Device::new();
-//! device.fail_at(3, How::Torn(1));
-//! let store = Store::with_engine(device.engine());   // works, then fails
-//! drop(store);
-//! let again = Store::with_engine(device.engine());   // what a restart would find
+//! let store = device.open();
+//! device.fail_at(2, Failure::Torn);        // the second write from now on breaks
+//! // … work until it fails …
+//! let survived = device.open();            // the machine is switched on again
 //! ```
 
 use std::collections::BTreeMap;
@@ -15,70 +17,104 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::memory::Memory;
-use crate::{Change, Engine, Group, Key, View, WriteError};
+use crate::{Change, Engine, Group, Key, Store, View, WriteError};
 
-/// What happens at the write that fails.
+/// How a write goes wrong. In every case the caller is told that it failed, and no later write of that store works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// Nothing of it survives.
+pub enum Failure {
+    /// Power fails before anything of the group is durable.
     Before,
-    /// All of it survives, but the answer is an error: the crash came after the sync.
+    /// The whole group is durable, but nobody hears of it.
     After,
-    /// Only the first batches of the group survive: the group was torn. Each batch is whole; a real journal is no finer.
-    Torn(usize),
-    /// The device is full.
+    /// Half of the requests of the group (rounded down) are durable, each of them whole; the others are lost.
+    Torn,
+    /// The device is full; nothing of the group is durable.
     Full,
 }
 
-#[derive(Default)]
-struct State {
-    durable: BTreeMap<Key, Bytes>,
-    seq: u64,
-    writes: u64,
-    fail: Option<(u64, How)>,
-}
-
-/// What is on the "disk". Outlives the stores that use it.
+/// What survives, shared by everybody who holds a clone.
 #[derive(Clone, Default)]
-pub struct Device(Arc<Mutex<State>>);
+pub struct Device(Arc<Mutex<Durable>>);
+
+#[derive(Default)]
+struct Durable {
+    seq: u64,
+    contents: BTreeMap<Key, Bytes>,
+    writes: u64,
+    armed: Option<(u64, Failure)>,
+    /// Only the store opened last may write: an earlier one is a machine that lost power.
+    generation: u64,
+}
 
 impl Device {
     pub fn new() -> Device {
         Device::default()
     }
 
-    /// The n-th write from now on (1 = the next) fails.
-    pub fn fail_at(&self, n: u64, how: How) {
-        let mut state = self.0.lock();
-        let at = state.writes + n;
-        state.fail = Some((at, how));
+    /// Opens what is durable. Stores opened earlier cannot write any more; what was armed is disarmed.
+    pub fn open(&self) -> Store {
+        let mut durable = self.0.lock();
+        durable.armed = None;
+        durable.generation += 1;
+        let memory = Memory::with(durable.seq, &durable.contents);
+        let generation = durable.generation;
+        drop(durable);
+        Store::with_engine(Box::new(Failing { memory, device: self.clone(), generation, broken: false }))
     }
 
-    /// No more failures.
-    pub fn heal(&self) {
-        self.0.lock().fail = None;
+    /// The `n`-th write from now on (1 is the next) fails like this.
+    pub fn fail_at(&self, n: u64, failure: Failure) {
+        let mut durable = self.0.lock();
+        durable.armed = Some((durable.writes + n, failure));
     }
 
-    /// Group writes so far, failed ones included.
+    pub fn disarm(&self) {
+        self.0.lock().armed = None;
+    }
+
+    /// Writes of groups attempted so far, failed ones included.
     pub fn writes(&self) -> u64 {
         self.0.lock().writes
     }
 
-    /// All that survived, by key.
-    pub fn contents(&self) -> BTreeMap<Key, Bytes> {
-        self.0.lock().durable.clone()
+    /// Whether the failure that was armed is still to come.
+    pub fn armed(&self) -> bool {
+        self.0.lock().armed.is_some()
     }
 
-    /// A fresh engine on what survived.
-    pub fn engine(&self) -> Box<dyn Engine> {
-        let state = self.0.lock();
-        Box::new(Failing { memory: Memory::with(state.seq, &state.durable), device: self.clone() })
+    /// Everything that is durable, as a look at the raw device would show it.
+    pub fn contents(&self) -> BTreeMap<Key, Bytes> {
+        self.0.lock().contents.clone()
+    }
+}
+
+impl Durable {
+    fn apply(&mut self, group: &Group) {
+        for (key, change) in group.merged() {
+            match change {
+                Change::Put(value) => self.contents.insert(key.to_vec(), Bytes::copy_from_slice(value)),
+                Change::Delete => self.contents.remove(key),
+            };
+        }
+        self.seq = group.seq();
+    }
+
+    /// The failure due at this write, if any.
+    fn due(&mut self) -> Option<Failure> {
+        self.writes += 1;
+        let (at, failure) = self.armed?;
+        (self.writes >= at).then(|| {
+            self.armed = None;
+            failure
+        })
     }
 }
 
 struct Failing {
     memory: Memory,
     device: Device,
+    generation: u64,
+    broken: bool,
 }
 
 impl Engine for Failing {
@@ -91,32 +127,23 @@ impl Engine for Failing {
     }
 
     fn write(&mut self, group: &Group) -> Result<u64, WriteError> {
-        let mut state = self.device.0.lock();
-        state.writes += 1;
-        let fails = state.fail.filter(|(at, _)| *at == state.writes).map(|(_, how)| how);
-        match fails {
-            None => {
-                state.apply(group);
-                drop(state);
-                self.memory.write(group)?;
-                return Ok(1);
-            }
-            Some(How::After) => state.apply(group),
-            Some(How::Torn(count)) => state.apply(&group.first(count)),
-            Some(How::Before | How::Full) => {}
+        let mut durable = self.device.0.lock();
+        if self.broken || durable.generation != self.generation {
+            return Err(WriteError::Failed("the pretend device is gone".into()));
         }
-        Err(if fails == Some(How::Full) { WriteError::Full } else { WriteError::Failed("the device failed".into()) })
-    }
-}
-
-impl State {
-    fn apply(&mut self, group: &Group) {
-        for (key, change) in group.merged() {
-            match change {
-                Change::Put(value) => drop(self.durable.insert(key.to_vec(), Bytes::copy_from_slice(value))),
-                Change::Delete => drop(self.durable.remove(key)),
-            }
+        let Some(failure) = durable.due() else {
+            durable.apply(group);
+            drop(durable);
+            self.memory.write(group)?;
+            return Ok(1);
+        };
+        self.broken = true;
+        match failure {
+            Failure::Before => {}
+            Failure::After => durable.apply(group),
+            Failure::Torn => durable.apply(&group.first(group.batches().len() / 2)),
+            Failure::Full => return Err(WriteError::Full),
         }
-        self.seq = group.seq();
+        Err(WriteError::Failed(format!("the pretend device failed ({failure:?})").into()))
     }
 }

@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
+<<<<<<< HEAD
 use bulla_audit::{Disclosable, Exemption};
 use bulla_core::{Answer, ErrorKind, Outcome, Refusal, Request};
+=======
+use bulla_core::{Answer, ErrorKind, LogLevels, Outcome, Refusal, Request};
+>>>>>>> sysrest
 use bulla_http::BoxFuture;
 use bulla_kit::RawJson;
 use bulla_types::Operation;
@@ -43,6 +47,8 @@ impl House for Paper {
         REOPENED.fetch_add(1, Ordering::SeqCst);
         Box::pin(std::future::ready(()))
     }
+
+    fn set_log_levels(&self, _levels: Arc<dyn LogLevels>) {}
 }
 
 fn dev(address: &str) -> Options {
