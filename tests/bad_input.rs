@@ -114,8 +114,10 @@ fn paths_that_try_to_get_elsewhere() {
 fn without_a_token_existing_and_missing_look_alike() {
     let (_server, client) = ready(ServerOptions::default());
     let strangers = [client.without_token(), client.with_token("hvs.AAAAAAAAAAAAAAAAAAAAAAAA"), client.with_token("x")];
-    let there = ["kv2/data/kept", "kv2/metadata/kept", "kv1/kept", "sys/mounts", "sys/mounts/kv2", "sys/policies/acl/root"];
-    let missing = ["kv2/data/gone", "nomount/data/kept", "sys/nothing", "sys/mounts/gone", "sys/policies/acl/gone", "zzz"];
+    let there =
+        ["kv2/data/kept", "kv2/metadata/kept", "kv1/kept", "sys/mounts", "sys/mounts/kv2", "sys/policies/acl/root"];
+    let missing =
+        ["kv2/data/gone", "nomount/data/kept", "sys/nothing", "sys/mounts/gone", "sys/policies/acl/gone", "zzz"];
     for stranger in &strangers {
         for method in ["GET", "LIST", "POST", "PUT", "DELETE", "PATCH"] {
             let ask = |path: &&str| {
@@ -238,7 +240,8 @@ fn a_full_disk() {
         return;
     };
     let data = disk.0.path().join("data");
-    let (mut server, client, keys) = ServerProcess::ready(ServerOptions { data: Some(data), ..ServerOptions::default() });
+    let (mut server, client, keys) =
+        ServerProcess::ready(ServerOptions { data: Some(data), ..ServerOptions::default() });
     bulla_tests::kv_mounts(&client);
     let value = "x".repeat(500_000);
     let mut written = Vec::new();

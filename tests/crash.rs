@@ -136,7 +136,8 @@ fn verify_whole(client: &Client, round: usize) {
     let accessors = client.list("auth/token/accessors").ok().json();
     let accessors = accessors["data"]["keys"].as_array().cloned().unwrap_or_default();
     for accessor in accessors.iter().rev().take(200) {
-        let answer = connection.send("POST", "auth/token/lookup-accessor", &json!({ "accessor": accessor }).to_string());
+        let answer =
+            connection.send("POST", "auth/token/lookup-accessor", &json!({ "accessor": accessor }).to_string());
         assert_eq!(answer.unwrap().status, 200, "an accessor without its token");
     }
 }

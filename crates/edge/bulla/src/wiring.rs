@@ -4,13 +4,9 @@ use crate::config::{AuditBlock, Config, Storage};
 use crate::house::House;
 use crate::registry;
 use crate::start::StartError;
-use bulla_audit::EnableRequest;
-<<<<<<< HEAD
 use bulla_audit::Disclosable;
-use bulla_core::{Answer, Core, CoreConfig, Request, SYSTEM_TTL, SystemClock};
-=======
+use bulla_audit::EnableRequest;
 use bulla_core::{Answer, Core, CoreConfig, LogLevels, Request, SYSTEM_TTL, SystemClock};
->>>>>>> sysrest
 use bulla_http::{BoxFuture, Connections, Service};
 use bulla_physical::{DiskOptions, Store};
 use std::sync::Arc;

@@ -240,8 +240,10 @@ mod tests {
     #[test]
     fn nothing_at_the_top_of_empty_data() {
         let envelope = Box::new(Envelope { data: Some(RawJson::parse("{}".into()).unwrap()), ..Envelope::default() });
-        let text =
-            text_of(encoded_of(Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: Some(404) }), &plain()));
+        let text = text_of(encoded_of(
+            Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: Some(404) }),
+            &plain(),
+        ));
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
     }
 

@@ -122,7 +122,9 @@ impl MemoryView {
         let map = self.0.map.read();
         map.keys
             .range::<[u8], _>((Included(start), Excluded(end)))
-            .filter_map(|(key, versions)| at(versions, self.0.seq).map(|value| make(Bytes::copy_from_slice(key), value)))
+            .filter_map(|(key, versions)| {
+                at(versions, self.0.seq).map(|value| make(Bytes::copy_from_slice(key), value))
+            })
             .take(limit)
             .collect()
     }

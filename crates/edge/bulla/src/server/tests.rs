@@ -2,12 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
-<<<<<<< HEAD
 use bulla_audit::{Disclosable, Exemption};
-use bulla_core::{Answer, ErrorKind, Outcome, Refusal, Request};
-=======
 use bulla_core::{Answer, ErrorKind, LogLevels, Outcome, Refusal, Request};
->>>>>>> sysrest
 use bulla_http::BoxFuture;
 use bulla_kit::RawJson;
 use bulla_types::Operation;

@@ -72,7 +72,8 @@ fn only_beginnings(dir: &Path) -> io::Result<bool> {
 
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let io = |cause| OpenError::Io { dir: dir.to_path_buf(), cause };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join(LOCK)).map_err(io)?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join(LOCK)).map_err(io)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::InUse(dir.to_path_buf())),
@@ -98,7 +99,8 @@ fn read_marker(dir: &Path, marker: &Path) -> Result<StoreId, OpenError> {
     if lines.next() != Some("bulla store") {
         return Err(OpenError::Foreign(dir.to_path_buf()));
     }
-    let damaged = || OpenError::Damaged { dir: dir.to_path_buf(), why: format!("the file `{MARKER}` cannot be understood") };
+    let damaged =
+        || OpenError::Damaged { dir: dir.to_path_buf(), why: format!("the file `{MARKER}` cannot be understood") };
     let found = lines.next().and_then(|line| line.strip_prefix("format ")?.parse().ok()).ok_or_else(damaged)?;
     if found > FORMAT {
         return Err(OpenError::Newer { dir: dir.to_path_buf(), found, known: FORMAT });

@@ -31,7 +31,13 @@ struct Work {
 
 impl Keeper {
     /// `seq` is durable, and `written` is what the file holds.
-    pub(super) fn start(home: Arc<Home>, db: Database, keyspace: Keyspace, seq: u64, written: u64) -> std::io::Result<Keeper> {
+    pub(super) fn start(
+        home: Arc<Home>,
+        db: Database,
+        keyspace: Keyspace,
+        seq: u64,
+        written: u64,
+    ) -> std::io::Result<Keeper> {
         let durable = Arc::new(AtomicU64::new(seq));
         let mut work = Work { durable: Arc::clone(&durable), home, db, keyspace, written, files: (0, 0) };
         let (stop, stopped) = channel::<()>();

@@ -25,10 +25,10 @@ use std::time::Duration;
 
 use fjall::{Database, Keyspace, PersistMode};
 
-pub(crate) use self::view::DiskView;
 use self::counter::StoreId;
 use self::home::Home;
 use self::keeper::Keeper;
+pub(crate) use self::view::DiskView;
 use crate::{Change, Engine, Group, RESERVED, Room, View, WriteError};
 
 /// The record every group carries; see [`StoreId::record`].
@@ -124,7 +124,8 @@ impl Disk {
         // Background work that met a full disk reaches us only as "poisoned".
         let full = match cause {
             fjall::Error::Poisoned => self.free().is_ok_and(|free| free < 1024 * 1024),
-            other => io_cause(other).is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)),
+            other => io_cause(other)
+                .is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)),
         };
         if full {
             return WriteError::Full;
