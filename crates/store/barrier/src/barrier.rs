@@ -28,7 +28,7 @@ struct Ciphers {
 /// Keys and store of an unsealed server. Dropped, and so erased, by the seal.
 pub struct Barrier {
     store: Store,
-    root: RootKey,
+    root: ArcSwap<RootKey>,
     keyring: parking_lot::Mutex<Keyring>,
     ciphers: ArcSwap<Ciphers>,
     names: Siv,
@@ -44,7 +44,7 @@ impl Barrier {
             ciphers: ArcSwap::from_pointee(Ciphers::of(&keyring)),
             encryptions: AtomicU64::new(0),
             keyring: parking_lot::Mutex::new(keyring),
-            root,
+            root: ArcSwap::from_pointee(root),
             store,
         }
     }
@@ -53,8 +53,13 @@ impl Barrier {
         &self.store
     }
 
-    pub fn root_key(&self) -> &RootKey {
-        &self.root
+    pub fn root_key(&self) -> Arc<RootKey> {
+        self.root.load_full()
+    }
+
+    /// Puts a root key in force under which the keyring is durable already.
+    pub fn install_root(&self, root: RootKey) {
+        self.root.store(Arc::new(root));
     }
 
     /// Term, install time in unix seconds, and values encrypted under it since it was opened here.
