@@ -57,7 +57,11 @@ fn cases() -> Vec<Case> {
         case("enable v1", &[], &v1),
         case("enable v2", &[], &v2),
         case("disable a mount", &[&v2, &first], &(Delete, "sys/mounts/kv2", json!({}))),
-        case("tune a mount", &[&v1], &(Update, "sys/mounts/kv1/tune", json!({ "description": "other", "default_lease_ttl": "1h" }))),
+        case(
+            "tune a mount",
+            &[&v1],
+            &(Update, "sys/mounts/kv1/tune", json!({ "description": "other", "default_lease_ttl": "1h" })),
+        ),
         case("move a secret engine's settings", &[&v2], &(Update, "kv2/config", json!({ "max_versions": 3 }))),
         case("v1 write", &[&v1], &plain),
         case("v1 overwrite", &[&v1, &plain], &(Update, "kv1/s", json!({ "k": "other" }))),
@@ -73,7 +77,11 @@ fn cases() -> Vec<Case> {
         case("v2 delete all", &[&v2, &first, &second], &(Delete, "kv2/metadata/s", json!({}))),
         case("cubbyhole write", &[], &(Update, "cubbyhole/c", json!({ "k": "v" }))),
         case("policy write", &[], &policy),
-        case("policy overwrite", &[&policy], &(Update, "sys/policies/acl/p", json!({ "policy": "path \"x\" { capabilities = [\"list\"] }" }))),
+        case(
+            "policy overwrite",
+            &[&policy],
+            &(Update, "sys/policies/acl/p", json!({ "policy": "path \"x\" { capabilities = [\"list\"] }" })),
+        ),
         case("policy delete", &[&policy], &(Delete, "sys/policies/acl/p", json!({}))),
         case("token create", &[&policy], &token),
         case("token renew", &[&policy, &token], &of_fixed("auth/token/renew")),
@@ -245,7 +253,9 @@ fn data_of(answer: Answer) -> (bool, Value) {
         Outcome::Envelope { envelope, .. } => (true, envelope.data.map_or(Value::Null, |d| d.to_value())),
         Outcome::NoContent => (true, Value::Null),
         Outcome::Raw(raw) => (true, json!(raw.bytes.len())),
-        Outcome::Refused(refusal) => (false, json!({ "kind": format!("{:?}", refusal.kind), "errors": refusal.errors })),
+        Outcome::Refused(refusal) => {
+            (false, json!({ "kind": format!("{:?}", refusal.kind), "errors": refusal.errors }))
+        }
     }
 }
 

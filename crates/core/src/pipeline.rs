@@ -141,15 +141,34 @@ impl<'a> Attempt<'a> {
         }
         self.spend(&known).await?;
         let writes = self.txn.has_writes();
-        if let (true, Some(recorded)) = (writes, &known.recorded) {
+        if let (true, Some(recorded)) = (writes || self.answers_first(), &known.recorded) {
             if recorded.delivered().await.is_err() {
                 return Ok(Done { answer: record::audit_failed(), seals: false });
             }
+        }
+        if self.answers_first() {
+            return self.answer_then_commit(&known, outcome).await;
         }
         let committed = self.txn.commit(outcome).await?;
         let seals = self.carry_out().await?;
         let answer = self.disclose(&known, committed).await;
         Ok(Done { answer, seals })
+    }
+
+    fn answers_first(&self) -> bool {
+        self.effects.lock().iter().any(|effect| matches!(effect, Effect::OnceAnswered(_)))
+    }
+
+    /// Doors 11 and 10 in this order. New shares in force that nobody was told would lock everybody out for good, so
+    /// that an answer that cannot be recorded leaves all as it was.
+    async fn answer_then_commit(self, known: &Known, outcome: Result<Reply, Refusal>) -> Result<Done, BarrierError> {
+        let answer = self.answer(known, outcome);
+        let Ok(disclosable) = record::try_response(&self.scene(known), answer).await else {
+            return Ok(Done { answer: record::audit_failed(), seals: false });
+        };
+        self.txn.commit(()).await?;
+        let seals = self.carry_out().await?;
+        Ok(Done { answer: disclosable, seals })
     }
 
     fn scene<'s>(&'s self, known: &'s Known) -> record::Scene<'s> {
@@ -321,9 +340,9 @@ impl<'a> Attempt<'a> {
                     }
                 }
                 Effect::PoliciesChanged => self.pass.owner().policies_changed(),
-                Effect::Keyring(keyring) => self.pass.barrier().install(*keyring),
                 Effect::AuditRemoved(path) => drop(self.pass.owner().audit.remove(&path)),
                 Effect::AuditedHeaders(headers) => self.pass.owner().audited_headers.store(Arc::new(headers)),
+                Effect::OnceAnswered(then) => then(),
                 Effect::Seal => seals = true,
             }
         }
@@ -332,12 +351,16 @@ impl<'a> Attempt<'a> {
 
     /// Door 11.
     async fn disclose(&self, known: &Known, committed: Committed<Result<Reply, Refusal>>) -> Disclosable<Answer> {
+        let answer = committed.map(|outcome| self.answer(known, outcome));
+        record::response(&self.scene(known), answer.into_inner()).await
+    }
+
+    fn answer(&self, known: &Known, outcome: Result<Reply, Refusal>) -> Answer {
         let operation = known.operation.unwrap_or(self.request.operation);
-        let answer = committed.map(|outcome| match outcome {
+        match outcome {
             Ok(reply) => Answer::new(envelope::outcome(reply, operation, &self.request.id)),
             Err(refusal) => Answer::new(Outcome::Refused(refusal)),
-        });
-        record::response(&self.scene(known), answer.into_inner()).await
+        }
     }
 }
 
