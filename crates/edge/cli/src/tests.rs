@@ -333,6 +333,32 @@ fn initialisation_for_machines() {
 }
 
 #[test]
+fn rounds_of_shares() {
+    const RUNNING: &str = r#"{"nonce":"n1","started":true,"progress":0,"required":2,"complete":false,"otp_length":26}"#;
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/generate-root/attempt", 200, RUNNING),
+        (
+            "PUT /v1/sys/generate-root/update",
+            200,
+            r#"{"nonce":"n1","started":true,"progress":2,"required":2,"complete":true,"encoded_token":"abc"}"#,
+        ),
+        ("GET /v1/sys/rekey/init", 200, r#"{"nonce":"","started":false,"t":0,"n":0,"progress":0,"required":2}"#),
+    ]);
+    let status = ran(&fake, &["operator", "generate-root", "-status"]).out;
+    assert_eq!(
+        status,
+        "Nonce         n1\nStarted       true\nProgress      0/2\nComplete      false\nOTP Length    26\n"
+    );
+    fake.seen();
+    let given = ran_with(&fake, &["operator", "generate-root", "-"], "share\n").out;
+    assert!(given.contains("Complete         true\nEncoded Token    abc\n"), "{given}");
+    assert!(fake.seen()[1].contains(r#"{"key":"share","nonce":"n1"}"#));
+    let idle = ran(&fake, &["operator", "rekey", "share"]);
+    assert!(idle.code == 1 && idle.err.contains("not in progress"));
+    assert_eq!(ran(&fake, &["operator", "rekey", "-status"]).out, "Nonce      n/a\nStarted    false\n");
+}
+
+#[test]
 fn words_that_are_no_command() {
     let fake = Fake::answering(NONE);
     assert_eq!(ran(&fake, &["nope"]).code, 127);
