@@ -48,7 +48,11 @@ impl Batch {
     }
 
     /// The changes whose keys lie in `start..end`, in order; none if `end` is not above `start`.
-    pub fn changes_in<'a>(&'a self, start: &'a [u8], end: &'a [u8]) -> impl DoubleEndedIterator<Item = (&'a Key, &'a Change)> {
+    pub fn changes_in<'a>(
+        &'a self,
+        start: &'a [u8],
+        end: &'a [u8],
+    ) -> impl DoubleEndedIterator<Item = (&'a Key, &'a Change)> {
         use std::ops::Bound::{Excluded, Included};
         // A range that ends before it starts would make the map panic.
         let end = end.max(start);

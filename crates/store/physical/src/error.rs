@@ -68,7 +68,9 @@ pub enum OpenError {
     #[error("the store in `{dir}` has format {found}; this program knows up to format {known}")]
     Newer { dir: PathBuf, found: u64, known: u64 },
     /// Acknowledged commits are missing: a damaged or cut journal, or files put back from a partial copy.
-    #[error("the store in `{dir}` has lost commits: {stored} are readable, but {known} were made; its journal is damaged or was cut (restore a backup)")]
+    #[error(
+        "the store in `{dir}` has lost commits: {stored} are readable, but {known} were made; its journal is damaged or was cut (restore a backup)"
+    )]
     LostCommits { dir: PathBuf, stored: u64, known: u64 },
     #[error("the store in `{dir}` is damaged: {why}")]
     Damaged { dir: PathBuf, why: String },

@@ -61,7 +61,9 @@ impl Store {
         });
         let committer = Committer::new(Arc::clone(&shared), engine);
         let spawned = std::thread::Builder::new().name("bulla-committer".into()).spawn(move || committer.run());
-        let thread = spawned.inspect_err(|cause| shared.poison(&format!("the committer thread could not be started: {cause}"))).ok();
+        let thread = spawned
+            .inspect_err(|cause| shared.poison(&format!("the committer thread could not be started: {cause}")))
+            .ok();
         Store(Arc::new(Handle { shared, thread: Mutex::new(thread) }))
     }
 
@@ -73,7 +75,12 @@ impl Store {
     /// Makes `batch` durable, provided nothing in `reads` has changed since `snapshot`.
     ///
     /// Without a snapshot nothing is checked. An empty batch is only checked. Dropping the future does not take the batch back.
-    pub async fn commit(&self, snapshot: Option<&Snapshot>, reads: ReadSet, batch: Batch) -> Result<Committed, CommitError> {
+    pub async fn commit(
+        &self,
+        snapshot: Option<&Snapshot>,
+        reads: ReadSet,
+        batch: Batch,
+    ) -> Result<Committed, CommitError> {
         batch.check()?;
         let (answer, answered) = tokio::sync::oneshot::channel();
         let snapshot = snapshot.map(Snapshot::seq);
@@ -92,7 +99,6 @@ impl Store {
 
     /// Answers what is queued, stops the committer and lets go of the engine; blocks meanwhile. Other clones are closed too.
     /// Snapshots still held go on reading, and keep the directory in use.
-    #[expect(clippy::needless_pass_by_value, reason = "the handle is over")]
     pub fn close(self) {
         self.0.close();
     }

@@ -99,7 +99,11 @@ fn last_record(file: &File, id: &StoreId) -> io::Result<Option<u64>> {
         while upto > start {
             let from = upto.saturating_sub(CHUNK).max(start);
             // A little more than the chunk, so that a record across its end is seen.
-            let mut bytes = vec![0; usize::try_from((upto - from).saturating_add(StoreId::RECORD as u64).min(end - from)).unwrap_or(0)];
+            let mut bytes = vec![
+                0;
+                usize::try_from((upto - from).saturating_add(StoreId::RECORD as u64).min(end - from))
+                    .unwrap_or(0)
+            ];
             file.read_exact_at(&mut bytes, from)?;
             if let Some(seq) = id.highest_in(&bytes) {
                 return Ok(Some(seq));

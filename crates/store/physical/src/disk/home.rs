@@ -50,6 +50,19 @@ impl Home {
         set_mode(&self.dir, 0o700)?;
         protect_below(&self.dir)
     }
+
+    pub(super) fn protect_or_warn(&self) {
+        if let Err(cause) = self.protect() {
+            tracing::warn!(%cause, "the modes of the store's files could not be set");
+        }
+    }
+}
+
+/// The library is closed by now; what its workers wrote last gets its mode before the lock goes.
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.protect_or_warn();
+    }
 }
 
 fn make_dir(dir: &Path) -> io::Result<()> {
@@ -72,7 +85,8 @@ fn only_beginnings(dir: &Path) -> io::Result<bool> {
 
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let io = |cause| OpenError::Io { dir: dir.to_path_buf(), cause };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join(LOCK)).map_err(io)?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join(LOCK)).map_err(io)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::InUse(dir.to_path_buf())),
@@ -98,7 +112,8 @@ fn read_marker(dir: &Path, marker: &Path) -> Result<StoreId, OpenError> {
     if lines.next() != Some("bulla store") {
         return Err(OpenError::Foreign(dir.to_path_buf()));
     }
-    let damaged = || OpenError::Damaged { dir: dir.to_path_buf(), why: format!("the file `{MARKER}` cannot be understood") };
+    let damaged =
+        || OpenError::Damaged { dir: dir.to_path_buf(), why: format!("the file `{MARKER}` cannot be understood") };
     let found = lines.next().and_then(|line| line.strip_prefix("format ")?.parse().ok()).ok_or_else(damaged)?;
     if found > FORMAT {
         return Err(OpenError::Newer { dir: dir.to_path_buf(), found, known: FORMAT });

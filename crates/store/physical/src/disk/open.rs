@@ -29,7 +29,7 @@ impl Disk {
         if seq < known {
             return Err(OpenError::LostCommits { dir: dir.to_path_buf(), stored: seq, known });
         }
-        let keeper = Keeper::start(Arc::clone(&home), db.clone(), keyspace.clone(), seq, known).map_err(io)?;
+        let keeper = Keeper::start(Arc::clone(&home), seq, known).map_err(io)?;
         Ok(Disk { seq, id: home.id, options, dir: dir.to_path_buf(), keeper, keyspace, db, home })
     }
 }
@@ -55,7 +55,10 @@ fn clear_half_made(home: &Home, known: u64) -> Result<(), OpenError> {
         return Ok(());
     }
     if known > 0 {
-        return Err(OpenError::Damaged { dir: home.dir.clone(), why: "files of the storage engine are missing".into() });
+        return Err(OpenError::Damaged {
+            dir: home.dir.clone(),
+            why: "files of the storage engine are missing".into(),
+        });
     }
     match fs::remove_dir_all(&library) {
         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(io(cause)),
@@ -89,6 +92,8 @@ fn stored_commits(home: &Home, keyspace: &Keyspace) -> Result<u64, OpenError> {
     let damaged = |why| OpenError::Damaged { dir: home.dir.clone(), why };
     match keyspace.get(COUNTER_KEY).map_err(|cause| damaged(describe(&cause)))? {
         None => Ok(0),
-        Some(record) => home.id.read(&record).ok_or_else(|| damaged("its commit counter belongs to another store".into())),
+        Some(record) => {
+            home.id.read(&record).ok_or_else(|| damaged("its commit counter belongs to another store".into()))
+        }
     }
 }

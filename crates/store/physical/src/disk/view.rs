@@ -31,7 +31,11 @@ impl DiskView {
 
     pub(crate) fn scan(&self, start: &[u8], end: &[u8], limit: usize) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
         let pairs = self.0.snapshot.range(&self.0.keyspace, start..end).take(limit);
-        pairs.map(|guard| guard.into_inner().map(|(key, value)| (detach(key), detach(value))).map_err(|cause| unreadable(&cause))).collect()
+        pairs
+            .map(|guard| {
+                guard.into_inner().map(|(key, value)| (detach(key), detach(value))).map_err(|cause| unreadable(&cause))
+            })
+            .collect()
     }
 
     pub(crate) fn scan_keys(&self, start: &[u8], end: &[u8], limit: usize) -> Result<Vec<Bytes>, StoreError> {
