@@ -169,6 +169,15 @@ impl EngineBench {
         self.runtime.block_on(snapshot.scan_keys(&[0], &[0xff], usize::MAX)).expect("the store can be read").len()
     }
 
+    /// Whether any key or value of the store holds `text` as it is.
+    pub fn shows(&self, text: &str) -> bool {
+        let pass = self.gate.pass().expect("the gate is open");
+        let snapshot = pass.barrier().store().snapshot().expect("the store is open");
+        let all = self.runtime.block_on(snapshot.scan(&[0], &[0xff], usize::MAX)).expect("the store can be read");
+        let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        all.iter().any(|(key, value)| has(key) || has(value))
+    }
+
     /// # Panics
     /// The call was refused.
     pub fn ok(&self, operation: Operation, path: &str, body: &str) -> Reply {

@@ -8,13 +8,13 @@ use crate::registry::Registry;
 use crate::request::Request;
 use crate::state::{State, Unsealed};
 use crate::sys::SysTables;
-use crate::{mounts, pipeline};
+use crate::{mounts, pipeline, record, scrub};
 use bulla_audit::Disclosable;
 use bulla_barrier::{Gate, Pass, SealOutcome, SealedStore, Txn};
 use bulla_kit::{BoxFuture, EngineError, Services};
 use bulla_physical::Store;
 use bulla_seal::Unsealing;
-use bulla_types::{Seconds, Time};
+use bulla_types::{Operation, Seconds, Time};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -65,7 +65,18 @@ impl Core {
 
     /// Answers one request. The only way in.
     pub async fn handle(self: &Arc<Self>, request: Request) -> Disclosable<Answer> {
-        pipeline::run(self, request).await
+        if matches!(request.operation, Operation::Read | Operation::List | Operation::Scan) {
+            return pipeline::run(self, request).await;
+        }
+        // What may change something runs to its end even if the client hangs up: its answer is recorded all the same.
+        let core = Arc::clone(self);
+        match tokio::spawn(async move { pipeline::run(&core, request).await }).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(%error, "a request ended in a fault");
+                record::faulted()
+            }
+        }
     }
 
     /// Changes each time a seal begins.
@@ -99,11 +110,16 @@ impl Core {
     /// `connection` are closed.
     pub(crate) async fn seal(&self, drain: Duration, connection: u64) -> SealOutcome {
         self.seals.send_modify(|count| *count += 1);
+        if let Ok(pass) = self.gate.pass() {
+            // What has been answered is on its way to the audit devices; let it arrive before they are closed.
+            pass.owner().audit.flush().await;
+        }
         let outcome = self.gate.seal(drain, 0).await;
         *self.unsealing.lock().await = None;
         if let Some(connections) = self.connections.get() {
             connections.close_all_but(connection).await;
         }
+        scrub::workers().await;
         match outcome {
             SealOutcome::StillHeld => tracing::error!("sealed, but something still holds what should be erased"),
             SealOutcome::Erased { cut_off } => tracing::info!(cut_off, "sealed"),

@@ -307,6 +307,11 @@ pub fn unrecorded(refusal: Refusal) -> Disclosable<Answer> {
     Disclosable::exempt(Answer::refused(refusal), Exemption::Unavailable)
 }
 
+/// A request that met a fault of ours.
+pub fn faulted() -> Disclosable<Answer> {
+    unrecorded(Refusal::new(ErrorKind::Internal, refusal::one_error("internal error")))
+}
+
 /// The server is sealed but could not prove that all is erased.
 pub fn seal_incomplete() -> Disclosable<Answer> {
     unrecorded(Refusal::new(ErrorKind::Internal, "sealed, but some work could not be ended; restart to erase it"))

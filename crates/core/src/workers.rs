@@ -5,8 +5,10 @@
 
 use crate::core::Core;
 use crate::mounts::MountStore;
+use crate::state::Unsealed;
+use crate::sys::rotation_due;
 use crate::token::sweep;
-use bulla_barrier::{Txn, View};
+use bulla_barrier::{Pass, SealedStore, Txn, View};
 use bulla_kit::EngineError;
 use bulla_types::{NamespaceId, Time};
 use std::sync::{Arc, Weak};
@@ -60,7 +62,33 @@ async fn step(core: &Arc<Core>, from: &mut Time) -> Result<bool, EngineError> {
     let txn = Txn::begin(&pass)?;
     let cleared = clear_one(&txn).await?;
     txn.commit(()).await?;
+    tend_keyring(&pass, now).await?;
     Ok(due == BATCH || cleared)
+}
+
+/// Encryptions after which the count is written down: what a crash can lose of it is small beside the limit.
+const COUNT_EVERY: u64 = 1 << 20;
+
+/// Adds a data key when its time or its count is over, and writes the count down now and then.
+async fn tend_keyring(pass: &Pass<Unsealed>, now: Time) -> Result<(), EngineError> {
+    let barrier = pass.barrier();
+    // Whoever else changes keys waits, and what is read below is what they left.
+    let _alone = pass.owner().keys.alone().await;
+    let txn = Txn::begin(pass)?;
+    let fault = |_| EngineError::internal("the keyring could not be sealed");
+    if rotation_due(&txn, now).await? {
+        let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
+        let next = barrier.with_keyring(|keyring| keyring.rotated(now.unix())).map_err(no_randomness)?;
+        SealedStore::put_keyring(&txn, &next).map_err(fault)?;
+        txn.commit(()).await?;
+        tracing::info!(term = next.active_term(), "the data key was rotated by itself");
+        barrier.install(next);
+    } else if barrier.uncounted() >= COUNT_EVERY {
+        barrier.count();
+        barrier.with_keyring(|keyring| SealedStore::put_keyring(&txn, keyring)).map_err(fault)?;
+        txn.commit(()).await?;
+    }
+    Ok(())
 }
 
 /// Goes on with the first mount that is being disabled.

@@ -193,7 +193,10 @@ mod tests {
     fn times_are_seconds_of_single_processors() {
         let found = processor_times("cpu  9 9 9\ncpu0 150 0 50 1000 1 2 3 4 5 6\nintr 5\n");
         assert_eq!(found.as_array().unwrap().len(), 1);
-        assert_eq!((&found[0]["cpu"], &found[0]["user"], &found[0]["idle"]), (&json!("cpu0"), &json!(1.5), &json!(10.0)));
+        assert_eq!(
+            (&found[0]["cpu"], &found[0]["user"], &found[0]["idle"]),
+            (&json!("cpu0"), &json!(1.5), &json!(10.0))
+        );
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The barrier's data keys: `sys/key-status`, `sys/rotate`, `sys/rotate/config`.
 
 use super::SysCtx;
-use bulla_barrier::{SealedStore, View};
+use bulla_barrier::{SealedStore, Txn, View};
 use bulla_kit::{Answer, EngineError, Flag, NoParams, Params, RawJson, Reply, Route};
-use bulla_seal::RootKey;
-use bulla_types::{Time, go_duration_text, parse_duration};
+use bulla_seal::{ROTATE_AFTER, RootKey};
+use bulla_types::{NamespaceId, Time, go_duration_text, parse_duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 #[derive(Params)]
 struct ConfigParams {
@@ -84,19 +85,33 @@ const LEAST: i64 = 1_000_000;
 const DAY: i128 = 86_400_000_000_000;
 const PLACE: &str = "core/rotation";
 
-fn view(ctx: &SysCtx) -> View {
-    View::new(ctx.txn(), ctx.ctx.request.namespace.0)
+fn view(txn: &Arc<Txn>) -> View {
+    View::new(txn, NamespaceId::ROOT.0)
 }
 
-async fn load(ctx: &SysCtx) -> Result<Rotation, EngineError> {
-    match view(ctx).get(PLACE).await? {
+/// Whether the settings ask for a new data key at `now`.
+///
+/// # Errors
+/// Storage.
+pub async fn rotation_due(txn: &Arc<Txn>, now: Time) -> Result<bool, EngineError> {
+    let rotation = load(txn).await?;
+    let (_, installed, encryptions) = txn.barrier().key_status();
+    let interval = u64::try_from(rotation.interval / 1_000_000_000).unwrap_or_default();
+    let old = interval > 0 && now.unix().saturating_sub(installed) >= interval;
+    // The limit of the cipher holds whatever the settings say.
+    let most = u64::try_from(rotation.max_operations).unwrap_or(ROTATE_AFTER).min(ROTATE_AFTER);
+    Ok(rotation.enabled && (old || encryptions >= most))
+}
+
+async fn load(txn: &Arc<Txn>) -> Result<Rotation, EngineError> {
+    match view(txn).get(PLACE).await? {
         Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| EngineError::damaged("rotation settings")),
         None => Ok(Rotation { enabled: true, max_operations: MOST, interval: 0 }),
     }
 }
 
 async fn read_config(ctx: SysCtx, _: NoParams) -> Answer {
-    let rotation = load(&ctx).await?;
+    let rotation = load(ctx.txn()).await?;
     let interval: Value = match rotation.interval {
         0 => 0.into(),
         nanos => go_duration_text(i128::from(nanos)).into(),
@@ -107,7 +122,7 @@ async fn read_config(ctx: SysCtx, _: NoParams) -> Answer {
 }
 
 async fn write_config(ctx: SysCtx, params: ConfigParams) -> Answer {
-    let mut rotation = load(&ctx).await?;
+    let mut rotation = load(ctx.txn()).await?;
     if let Some(enabled) = params.enabled {
         rotation.enabled = enabled;
     }
@@ -129,6 +144,6 @@ async fn write_config(ctx: SysCtx, params: ConfigParams) -> Answer {
     }
     let bytes =
         serde_json::to_vec(&rotation).map_err(|_| EngineError::internal("the settings could not be written"))?;
-    view(&ctx).put(PLACE, bytes)?;
+    view(ctx.txn()).put(PLACE, bytes)?;
     Ok(Reply::none())
 }

@@ -17,6 +17,8 @@ mod ui;
 pub use shares::KeyWork;
 
 use crate::audit::{self, AuditedHeaders};
+pub use keys::rotation_due;
+
 use crate::core::Core;
 use crate::mounts;
 use crate::policy::{self, PolicyStore};

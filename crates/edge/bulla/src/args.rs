@@ -1,124 +1,65 @@
-//! Reading the command line of `server` and `version`. To be replaced by the room of commands (`edge/cli`).
+//! From the command line's words for a server (`edge/cli`) to ours, refusing what this version does not do.
 
 use crate::config::Environment;
 use crate::options::{DevOptions, DevSecret, DevTls, Options};
 use crate::server;
+use bulla_cli::{DevKv, ServerOptions};
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-const VERSION: &str = concat!("Vault v", env!("CARGO_PKG_VERSION"), " (Bulla)");
+/// Runs the command line; `args` begins with the program's name.
+pub fn run(args: Vec<OsString>) -> ExitCode {
+    bulla_cli::main(args, serve)
+}
 
-pub fn run(args: &[String]) -> ExitCode {
-    let environment = Environment::of(std::env::vars());
-    match args.split_first().map(|(command, rest)| (command.as_str(), rest)) {
-        Some(("server", rest)) => match parse(rest, &environment) {
-            Ok(options) => server::run(&options, &environment),
-            Err(problem) => fail(&problem),
+#[expect(clippy::needless_pass_by_value, reason = "the command line gives its options away")]
+fn serve(asked: ServerOptions) -> ExitCode {
+    match options(&asked) {
+        Ok(options) => {
+            let variables =
+                std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+            server::run(&options, &Environment::of(variables))
+        }
+        Err(problem) => {
+            let _ = writeln!(std::io::stderr(), "{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options(asked: &ServerOptions) -> Result<Options, &'static str> {
+    if asked.recovery {
+        return Err("-recovery is not supported by this version");
+    }
+    Ok(Options {
+        configs: asked.configs.clone(),
+        dev: asked.dev.as_ref().map(dev).transpose()?,
+        log_level: asked.log_level.clone(),
+        log_format: asked.log_format.clone(),
+        log_file: asked.log_file.clone(),
+    })
+}
+
+fn dev(asked: &bulla_cli::DevOptions) -> Result<DevOptions, &'static str> {
+    if asked.three_nodes {
+        return Err("-dev-three-node is not supported by this version");
+    }
+    if asked.skip_init {
+        return Err("-dev-skip-init is not supported by this version");
+    }
+    Ok(DevOptions {
+        root_token_id: asked.root_token.clone(),
+        listen_address: asked.listen_address.clone().unwrap_or_else(|| DevOptions::default().listen_address),
+        store_token: asked.store_token,
+        secret: match asked.kv {
+            DevKv::Versioned => DevSecret::KvV2,
+            DevKv::Plain => DevSecret::KvV1,
+            DevKv::Leased => DevSecret::LeasedKv,
+            DevKv::None => DevSecret::None,
         },
-        Some(("version" | "-version" | "--version" | "-v", _)) => say(VERSION),
-        _ => fail("usage: bulla server [-dev] [-config=FILE|FOLDER …] | bulla version"),
-    }
-}
-
-fn say(text: &str) -> ExitCode {
-    let _ = writeln!(std::io::stdout(), "{text}");
-    ExitCode::SUCCESS
-}
-
-fn fail(problem: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{problem}");
-    ExitCode::FAILURE
-}
-
-/// Flags with a value, and those without. Those that do nothing here are accepted because suites pass them.
-const VALUES: [&str; 12] = [
-    "config",
-    "dev-root-token-id",
-    "dev-listen-address",
-    "dev-tls-cert-dir",
-    "dev-tls-san",
-    "dev-plugin-dir",
-    "dev-cluster-json",
-    "dev-latency",
-    "log-level",
-    "log-format",
-    "log-file",
-    "address",
-];
-const SWITCHES: [&str; 12] = [
-    "dev",
-    "dev-no-store-token",
-    "dev-kv-v1",
-    "dev-leased-kv",
-    "dev-tls",
-    "dev-three-node",
-    "dev-four-cluster",
-    "dev-ha",
-    "dev-transactional",
-    "dev-plugin-init",
-    "exit-on-core-shutdown",
-    "non-interactive",
-];
-
-fn parse(args: &[String], environment: &Environment) -> Result<Options, String> {
-    let mut options = Options::default();
-    let mut dev = DevOptions::default();
-    let mut tls = DevTls::default();
-    let mut is_dev = false;
-    let mut args = args.iter();
-    if let Some(id) = environment.get("DEV_ROOT_TOKEN_ID") {
-        dev.root_token_id = Some(id.to_owned());
-    }
-    if let Some(address) = environment.get("DEV_LISTEN_ADDRESS") {
-        address.clone_into(&mut dev.listen_address);
-    }
-    while let Some(arg) = args.next() {
-        let name = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'));
-        let name = name.ok_or_else(|| format!("unexpected argument `{arg}`"))?;
-        let (name, given) = name.split_once('=').map_or((name, None), |(n, v)| (n, Some(v.to_owned())));
-        if SWITCHES.contains(&name) {
-            let on = given.as_deref().is_none_or(|v| matches!(v, "true" | "1" | "t" | "T" | "TRUE" | "True"));
-            is_dev |= switch(name, on, &mut dev)?;
-            continue;
-        }
-        if !VALUES.contains(&name) {
-            return Err(format!("flag provided but not defined: -{name}"));
-        }
-        let value = given.or_else(|| args.next().cloned()).ok_or_else(|| format!("flag needs an argument: -{name}"))?;
-        match name {
-            "config" => options.configs.push(value.into()),
-            "dev-root-token-id" => dev.root_token_id = Some(value).filter(|v| !v.is_empty()),
-            "dev-listen-address" => dev.listen_address = value,
-            "dev-tls-cert-dir" => tls.folder = Some(value.into()),
-            "dev-tls-san" => tls.names.push(value),
-            "log-level" => options.log_level = Some(value),
-            "log-format" => options.log_format = Some(value),
-            "log-file" => options.log_file = Some(value.into()),
-            _ => {}
-        }
-    }
-    // The switch says whether, the other flags say how, in any order.
-    dev.tls = dev.tls.map(|_| tls);
-    options.dev = is_dev.then_some(dev);
-    Ok(options)
-}
-
-/// Whether the switch asks for a development server.
-fn switch(name: &str, on: bool, dev: &mut DevOptions) -> Result<bool, String> {
-    match name {
-        "dev-no-store-token" => dev.store_token = !on,
-        "dev-tls" if on => {
-            dev.tls.get_or_insert_default();
-            return Ok(true);
-        }
-        "dev-kv-v1" if on => dev.secret = DevSecret::KvV1,
-        "dev-leased-kv" if on => dev.secret = DevSecret::LeasedKv,
-        "dev-three-node" | "dev-four-cluster" if on => {
-            return Err(format!("-{name} is not supported by this version"));
-        }
-        _ => {}
-    }
-    Ok(on && name == "dev")
+        tls: asked.tls.then(|| DevTls { folder: asked.tls_cert_dir.clone(), names: asked.tls_sans.clone() }),
+    })
 }
 
 #[cfg(test)]
@@ -126,49 +67,21 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    fn read(args: &[&str]) -> Result<Options, String> {
-        parse(&args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>(), &Environment::default())
-    }
-
-    #[test]
-    fn flags_in_all_spellings() {
-        let options = read(&[
-            "-dev",
-            "--dev-root-token-id=r",
-            "-dev-listen-address",
-            "127.0.0.1:1",
-            "-dev-no-store-token",
-            "-log-level=debug",
-        ])
-        .unwrap();
-        let dev = options.dev.unwrap();
-        assert_eq!(dev.root_token_id.as_deref(), Some("r"));
-        assert_eq!(dev.listen_address, "127.0.0.1:1");
-        assert!(!dev.store_token && dev.tls.is_none());
-        let tls = read(&["-dev-tls-cert-dir=d", "-dev-tls", "-dev-tls-san=a", "-dev-tls-san=b"])
-            .unwrap()
-            .dev
-            .unwrap()
-            .tls
-            .unwrap();
-        assert_eq!((tls.folder.unwrap().to_str(), tls.names.len()), (Some("d"), 2));
-        let options = read(&["-config=a", "-config", "b", "-dev=false"]).unwrap();
-        assert_eq!(options.configs, [std::path::PathBuf::from("a"), "b".into()]);
-        assert_eq!(options.dev, None);
-    }
-
     #[test]
     fn what_is_not_there_is_said() {
-        assert!(read(&["-dev-three-node"]).unwrap_err().contains("not supported"));
-        assert!(read(&["-colour"]).unwrap_err().contains("not defined"));
-        assert!(read(&["-config"]).unwrap_err().contains("needs an argument"));
+        let mut asked = ServerOptions { dev: Some(bulla_cli::DevOptions::default()), ..ServerOptions::default() };
+        assert!(options(&asked).is_ok());
+        asked.dev.as_mut().unwrap().three_nodes = true;
+        assert!(options(&asked).unwrap_err().contains("not supported"));
+        asked = ServerOptions { recovery: true, ..ServerOptions::default() };
+        assert!(options(&asked).is_err());
     }
 
     #[test]
-    fn the_environment_gives_dev_defaults() {
-        let variables = [("VAULT_DEV_ROOT_TOKEN_ID", "e"), ("BAO_DEV_LISTEN_ADDRESS", "0.0.0.0:2")];
-        let environment = Environment::of(variables.map(|(n, v)| (n.to_owned(), v.to_owned())));
-        let dev = parse(&["-dev".to_owned()], &environment).unwrap().dev.unwrap();
-        assert_eq!((dev.root_token_id.as_deref(), dev.listen_address.as_str()), (Some("e"), "0.0.0.0:2"));
+    fn development_servers_listen_where_clients_look() {
+        let asked = bulla_cli::DevOptions { tls: true, kv: DevKv::None, ..bulla_cli::DevOptions::default() };
+        let dev = dev(&asked).unwrap();
+        assert_eq!((dev.listen_address.as_str(), dev.secret), ("127.0.0.1:8200", DevSecret::None));
+        assert!(dev.tls.is_some());
     }
 }

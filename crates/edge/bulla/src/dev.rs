@@ -30,7 +30,9 @@ pub async fn set_up(house: &dyn House, options: &DevOptions) -> Result<Ready, St
         None => first_token,
         Some(id) => replace_token(house, &first_token, id).await?,
     };
-    ask(house, "sys/mounts/secret", &root_token, mount(options.secret)).await?;
+    if let Some(body) = mount(options.secret) {
+        ask(house, "sys/mounts/secret", &root_token, body).await?;
+    }
     Ok(Ready { unseal_key, root_token })
 }
 
@@ -42,13 +44,14 @@ async fn replace_token(house: &dyn House, old: &str, id: &str) -> Result<String,
     Ok(id.to_owned())
 }
 
-fn mount(secret: DevSecret) -> Value {
+fn mount(secret: DevSecret) -> Option<Value> {
     let options = match secret {
         DevSecret::KvV2 => json!({ "version": "2" }),
         DevSecret::KvV1 => json!({ "version": "1" }),
         DevSecret::LeasedKv => json!({ "version": "1", "leased_passthrough": "true" }),
+        DevSecret::None => return None,
     };
-    json!({ "type": "kv", "description": "key/value secret storage", "options": options })
+    Some(json!({ "type": "kv", "description": "key/value secret storage", "options": options }))
 }
 
 /// Sends one write and gives back the data of the answer, `null` if there is none.
@@ -70,7 +73,7 @@ async fn ask(house: &dyn House, path: &str, token: &str, body: Value) -> Result<
         legacy_routes_open: false,
         connection: 0,
     };
-    data_of(house.handle(request).await).map_err(fail)
+    data_of(house.handle(request).await.into_inner()).map_err(fail)
 }
 
 fn data_of(answer: Answer) -> Result<Value, String> {

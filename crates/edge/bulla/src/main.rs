@@ -28,5 +28,5 @@ use std::process::ExitCode;
 static ALLOC: ZeroingAlloc = ZeroingAlloc;
 
 fn main() -> ExitCode {
-    args::run(&std::env::args().skip(1).collect::<Vec<_>>())
+    args::run(std::env::args_os().collect())
 }

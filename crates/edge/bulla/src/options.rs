@@ -1,4 +1,4 @@
-//! What the command line may say to `server`. Not here: how it says it (`args`).
+//! What the command line may say to `server`. Not here: how it says it (`edge/cli`).
 
 use std::path::PathBuf;
 
@@ -37,6 +37,7 @@ pub enum DevSecret {
     KvV2,
     KvV1,
     LeasedKv,
+    None,
 }
 
 impl Default for DevOptions {

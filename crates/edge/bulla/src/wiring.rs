@@ -4,10 +4,11 @@ use crate::config::{AuditBlock, Config, Storage};
 use crate::house::House;
 use crate::registry;
 use crate::start::StartError;
+use bulla_audit::Disclosable;
 use bulla_audit::EnableRequest;
 use bulla_core::{Answer, Core, CoreConfig, LogLevels, Request, SYSTEM_TTL, SystemClock};
 use bulla_http::{BoxFuture, Connections, Service};
-use bulla_physical::Store;
+use bulla_physical::{DiskOptions, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,10 +32,21 @@ pub fn open(config: &Config, connections: &Arc<Connections>) -> Result<Arc<dyn H
 fn store(config: &Config) -> Result<Store, StartError> {
     match &config.storage {
         Some(Storage::Disk(path)) => {
-            Err(StartError::Storage(format!("the disk store (`{}`) is not there yet", path.display())))
+            Store::open(path, DiskOptions::default()).map_err(|error| StartError::Storage(chain(&error)))
         }
         _ => Ok(Store::memory()),
     }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
 }
 
 fn core_config(config: &Config) -> CoreConfig {
@@ -69,8 +81,8 @@ fn audit_device(block: &AuditBlock) -> (String, EnableRequest) {
 struct CoreHouse(Arc<Core>);
 
 impl Service for CoreHouse {
-    fn handle(&self, request: Request) -> BoxFuture<'_, Answer> {
-        Box::pin(async move { self.0.handle(request).await.into_inner() })
+    fn handle(&self, request: Request) -> BoxFuture<'_, Disclosable<Answer>> {
+        Box::pin(async move { self.0.handle(request).await })
     }
 }
 

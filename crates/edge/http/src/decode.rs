@@ -59,6 +59,9 @@ pub(crate) fn head(parts: &Parts, settings: &Settings) -> Result<Head, Early> {
     check_write(operation, &path, parts)?;
     let wrap = headers::wrap(&parts.headers).map_err(Early::bad)?;
     let folder = matches!(operation, Operation::List | Operation::Scan);
+    if folder && OPEN.contains(&path.as_str()) {
+        return Err(Early::silent(StatusCode::METHOD_NOT_ALLOWED));
+    }
     Ok(Head {
         path: if folder { path.as_folder() } else { path },
         operation,
@@ -144,6 +147,9 @@ fn read_or_list(pairs: &[(String, String)]) -> Result<Operation, Early> {
         (false, false) => Ok(Operation::Read),
     }
 }
+
+/// Routes that are open to everybody and answered before any mount is looked at.
+const OPEN: [&str; 6] = ["sys/seal-status", "sys/init", "sys/leader", "sys/unseal", "sys/seal", "sys/health"];
 
 /// Besides health, the routes that are answered while sealed.
 const ALWAYS_OPEN: [&str; 5] = ["sys/seal-status", "sys/init", "sys/leader", "sys/unseal", "sys/seal"];

@@ -113,6 +113,7 @@ fn lists_are_of_folders() {
     for uri in ["/v1/kv", "/v1/kv/"] {
         assert_eq!(decode("LIST", uri).unwrap().path.as_str(), "kv/");
     }
+    assert_eq!(early("LIST", "/v1/sys/health"), Early::silent(StatusCode::METHOD_NOT_ALLOWED));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::decode::Early;
 use crate::exchange::HttpAnswer;
 use crate::settings::CustomHeaders;
+use bulla_audit::Disclosable;
 use bulla_core::{Answer, ErrorKind, Outcome, Refusal};
 use bulla_kit::RawJson;
 use bulla_wire::Envelope;
@@ -71,7 +72,9 @@ fn rule((key, name, values): &(String, String, Vec<String>)) -> Option<(When, He
     }
 }
 
-pub(crate) fn answer(answer: Answer, headers: &AnswerHeaders) -> HttpAnswer {
+/// Door 11's proof is given up here: what was not recorded is not encoded.
+pub(crate) fn answer(answer: Disclosable<Answer>, headers: &AnswerHeaders) -> HttpAnswer {
+    let answer = answer.into_inner();
     let mut encoded = match answer.outcome {
         Outcome::Envelope { envelope, also_at_top, code } => {
             finish(code_or_ok(code), envelope_json(&envelope, also_at_top), Some(JSON), headers)
@@ -193,6 +196,11 @@ fn write_json<T: Serialize>(out: &mut Vec<u8>, value: &T) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use bulla_audit::Exemption;
+
+    fn encoded_of(plain: Answer, headers: &AnswerHeaders) -> HttpAnswer {
+        answer(Disclosable::exempt(plain, Exemption::HelpText), headers)
+    }
     use http_body_util::BodyExt;
 
     fn plain() -> AnswerHeaders {
@@ -207,12 +215,12 @@ mod tests {
 
     #[test]
     fn refusals_are_lists_of_errors() {
-        let encoded = answer(Answer::refused(Refusal::new(ErrorKind::Denied, "permission denied")), &plain());
+        let encoded = encoded_of(Answer::refused(Refusal::new(ErrorKind::Denied, "permission denied")), &plain());
         assert_eq!(encoded.status(), 403);
         assert_eq!(encoded.headers()["cache-control"], "no-store");
         assert_eq!(encoded.headers()["content-type"], "application/json");
         assert_eq!(text_of(encoded), "{\"errors\":[\"permission denied\"]}\n");
-        let silent = answer(Answer::refused(Refusal::silent(ErrorKind::NotFound)), &plain());
+        let silent = encoded_of(Answer::refused(Refusal::silent(ErrorKind::NotFound)), &plain());
         assert_eq!(text_of(silent), "{\"errors\":[]}\n");
     }
 
@@ -221,7 +229,7 @@ mod tests {
         let data = RawJson::parse(r#"{"hash":"x", "n": {"a":1}}"#.into()).unwrap();
         let envelope = Box::new(Envelope { request_id: "r".into(), data: Some(data), ..Envelope::default() });
         let text =
-            text_of(answer(Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: None }), &plain()));
+            text_of(encoded_of(Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: None }), &plain()));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["hash"], "x");
         assert_eq!(value["data"]["n"]["a"], 1);
@@ -232,8 +240,10 @@ mod tests {
     #[test]
     fn nothing_at_the_top_of_empty_data() {
         let envelope = Box::new(Envelope { data: Some(RawJson::parse("{}".into()).unwrap()), ..Envelope::default() });
-        let text =
-            text_of(answer(Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: Some(404) }), &plain()));
+        let text = text_of(encoded_of(
+            Answer::new(Outcome::Envelope { envelope, also_at_top: true, code: Some(404) }),
+            &plain(),
+        ));
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
     }
 
@@ -258,7 +268,7 @@ mod tests {
 
     #[test]
     fn no_content_has_none() {
-        let encoded = answer(Answer::new(Outcome::NoContent), &plain());
+        let encoded = encoded_of(Answer::new(Outcome::NoContent), &plain());
         assert_eq!(encoded.headers()["content-type"], "application/json");
         assert_eq!(text_of(encoded), "");
     }

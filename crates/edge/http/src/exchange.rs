@@ -105,7 +105,7 @@ impl Peer {
             return encode::early(Early::silent(StatusCode::INTERNAL_SERVER_ERROR), headers);
         };
         let answer = self.shared.service.handle(request).await;
-        let sealed = answer.sealed_by_this;
+        let sealed = answer.answer().sealed_by_this;
         let mut encoded = encode::answer(answer, headers);
         if sealed {
             encoded.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));

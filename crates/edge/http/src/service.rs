@@ -1,12 +1,13 @@
 //! What this door needs of the house: something that answers requests.
 
+use bulla_audit::Disclosable;
 use bulla_core::{Answer, Request};
 use std::future::Future;
 use std::pin::Pin;
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Answers requests. The future may be dropped when the client goes away or the server is sealed.
+/// Answers requests, and proves of each answer that audit let it out. The future may be dropped when the client goes away or the server is sealed.
 pub trait Service: Send + Sync + 'static {
-    fn handle(&self, request: Request) -> BoxFuture<'_, Answer>;
+    fn handle(&self, request: Request) -> BoxFuture<'_, Disclosable<Answer>>;
 }

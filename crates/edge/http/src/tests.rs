@@ -6,6 +6,7 @@ mod protocols;
 mod seal;
 
 use crate::{Address, BoxFuture, Connections, Listener, Running, Service, Settings};
+use bulla_audit::{Disclosable, Exemption};
 use bulla_core::{Answer, Outcome, Request};
 use bulla_kit::RawJson;
 use std::sync::Arc;
@@ -25,7 +26,8 @@ struct Echo {
 }
 
 impl Service for Echo {
-    fn handle(&self, request: Request) -> BoxFuture<'_, Answer> {
+    fn handle(&self, request: Request) -> BoxFuture<'_, Disclosable<Answer>> {
+        let exempt = |answer| Disclosable::exempt(answer, Exemption::HelpText);
         Box::pin(async move {
             match request.path.as_str() {
                 "slow" => {
@@ -37,7 +39,7 @@ impl Service for Echo {
                         self.together.wait().await;
                     }
                     self.connections.close_all_but(request.connection).await;
-                    return Answer { sealed_by_this: true, ..Answer::new(Outcome::NoContent) };
+                    return exempt(Answer { sealed_by_this: true, ..Answer::new(Outcome::NoContent) });
                 }
                 _ => {}
             }
@@ -48,7 +50,7 @@ impl Service for Echo {
                 request.body.to_json().get(),
                 request.client_certificates.len(),
             );
-            Answer::new(Outcome::Bare { data: RawJson::parse(text).unwrap(), code: None })
+            exempt(Answer::new(Outcome::Bare { data: RawJson::parse(text).unwrap(), code: None }))
         })
     }
 }

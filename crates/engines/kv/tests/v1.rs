@@ -131,3 +131,11 @@ fn names_are_limited() {
         assert_eq!(kv.tell(&format!("{verb} {deep}"), r#"{"v":1}"#).status, 400, "{verb}");
     }
 }
+
+#[test]
+fn the_store_shows_neither_names_nor_values() {
+    let kv = Story::v1();
+    kv.tell("POST canary-path/canary-name", r#"{"canary-member":"canary-value"}"#);
+    assert_eq!(kv.bench.records(), 1);
+    assert!(!kv.bench.shows("canary"));
+}

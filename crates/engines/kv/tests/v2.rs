@@ -609,3 +609,12 @@ fn a_mount_too_large_for_one_transaction_stays_as_it_is() {
     kv.bench.setup(&[("version", "2")]).unwrap();
     assert_eq!(kv.ask("GET data/s23").status, 200);
 }
+
+#[test]
+fn the_store_shows_neither_names_nor_values() {
+    let kv = Story::v2();
+    kv.write("canary-path/canary-name", r#"{"canary-member":"canary-value"}"#);
+    kv.tell("POST metadata/canary-path/canary-name", r#"{"custom_metadata":{"canary-key":"canary-note"}}"#);
+    assert!(kv.bench.records() >= 2);
+    assert!(!kv.bench.shows("canary"));
+}

@@ -38,6 +38,8 @@ pub struct Barrier {
 
 impl Barrier {
     pub fn new(store: Store, root: RootKey, keyring: Keyring) -> Self {
+        #[cfg(feature = "report-keys")]
+        crate::report::keys(&root, &keyring);
         Self {
             names: keyring.names_cipher(),
             hash: keyring.hash_key(),
@@ -62,11 +64,23 @@ impl Barrier {
         self.root.store(Arc::new(root));
     }
 
-    /// Term, install time in unix seconds, and values encrypted under it since it was opened here.
+    /// Term, install time in unix seconds, and values encrypted under it.
     pub fn key_status(&self) -> (u32, u64, u64) {
         let keyring = self.keyring.lock();
         let term = keyring.active_term();
-        (term, keyring.installed_at(term).unwrap_or_default(), self.encryptions.load(Ordering::Relaxed))
+        let written = keyring.encryptions(term).unwrap_or_default();
+        (term, keyring.installed_at(term).unwrap_or_default(), written + self.uncounted())
+    }
+
+    /// Encryptions since the keyring's own count was last written down.
+    pub fn uncounted(&self) -> u64 {
+        self.encryptions.load(Ordering::Relaxed)
+    }
+
+    /// Moves the encryptions made so far into the keyring's count; the caller makes the keyring durable.
+    pub fn count(&self) {
+        let made = self.encryptions.swap(0, Ordering::Relaxed);
+        self.keyring.lock().count_encryptions(made);
     }
 
     /// Looks at the keyring, for sealing it anew.
@@ -76,6 +90,8 @@ impl Barrier {
 
     /// Puts a keyring in force that is durable already.
     pub fn install(&self, keyring: Keyring) {
+        #[cfg(feature = "report-keys")]
+        crate::report::keys(&self.root, &keyring);
         let mut held = self.keyring.lock();
         self.ciphers.store(Arc::new(Ciphers::of(&keyring)));
         *held = keyring;
@@ -154,9 +170,8 @@ impl Barrier {
         let nonce: [u8; 12] = frame[5..HEADER].try_into().map_err(|_| broken())?;
         let ciphers = self.ciphers.load();
         let cipher = ciphers.by_term.get(&term).ok_or_else(broken)?;
-        let mut plain = frame[HEADER..].to_vec();
-        let length = cipher.open(&nonce, key, &mut plain).map_err(|_| broken())?;
-        plain.truncate(length);
+        let mut plain = Vec::with_capacity(frame.len() - HEADER);
+        cipher.open_into(&nonce, key, &frame[HEADER..], &mut plain).map_err(|_| broken())?;
         Ok(plain)
     }
 }

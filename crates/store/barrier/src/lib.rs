@@ -15,6 +15,8 @@ mod error;
 mod gate;
 mod key;
 mod list;
+#[cfg(feature = "report-keys")]
+mod report;
 mod sealed;
 mod txn;
 mod view;

@@ -192,7 +192,7 @@ impl Txn {
                 None => batch.delete(key),
             }
         }
-        self.barrier.store().commit(Some(self.snapshot.seq()), reads, batch).await?;
+        self.barrier.store().commit(Some(&self.snapshot), reads, batch).await?;
         Ok(Committed(answer))
     }
 }

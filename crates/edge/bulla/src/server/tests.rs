@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
+use bulla_audit::{Disclosable, Exemption};
 use bulla_core::{Answer, ErrorKind, LogLevels, Outcome, Refusal, Request};
 use bulla_http::BoxFuture;
 use bulla_kit::RawJson;
@@ -19,7 +20,7 @@ static REOPENED: AtomicUsize = AtomicUsize::new(0);
 struct Paper;
 
 impl Service for Paper {
-    fn handle(&self, request: Request) -> BoxFuture<'_, Answer> {
+    fn handle(&self, request: Request) -> BoxFuture<'_, Disclosable<Answer>> {
         let token = request.token.is_some();
         ASKED.lock().push(format!("{} {} {}", request.operation, request.path, token));
         let init = r#"{"keys_base64":["share"],"root_token":"first"}"#;
@@ -28,7 +29,7 @@ impl Service for Paper {
             (_, Operation::Update) => Outcome::NoContent,
             _ => Outcome::Refused(Refusal::silent(ErrorKind::NotFound)),
         };
-        Box::pin(std::future::ready(Answer::new(outcome)))
+        Box::pin(std::future::ready(Disclosable::exempt(Answer::new(outcome), Exemption::HelpText)))
     }
 }
 

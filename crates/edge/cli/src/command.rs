@@ -1,0 +1,137 @@
+//! What a command is: one row of a table that feeds parser, help and completion.
+
+use crate::{
+    context::Ctx,
+    failure::Done,
+    flags::{Flag, Flags},
+};
+
+/// One command of the command line.
+#[derive(Debug)]
+pub struct Command {
+    /// `kv metadata get`.
+    pub name: &'static str,
+    /// What follows the flags: `PATH [K=V...]`.
+    pub args: &'static str,
+    /// One line for lists.
+    pub about: &'static str,
+    /// Further paragraphs of its own help; may be empty.
+    pub help: &'static str,
+    /// Fewest and most words.
+    pub words: (usize, usize),
+    /// Its own flags.
+    pub flags: &'static [Flag],
+    /// What it does besides: talk to a server, print structured output.
+    pub kind: Kind,
+    pub run: Run,
+}
+
+/// Which of the common flags a command has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// None.
+    Local,
+    /// Those of a client.
+    Http,
+    /// Those of a client, and `-format`.
+    Format,
+    /// And `-field`.
+    Field,
+}
+
+/// Who carries a command out.
+#[derive(Clone, Copy)]
+pub enum Run {
+    Here(fn(&mut Ctx) -> Done),
+    /// Handed to the binary, which alone knows how to be a server.
+    Server,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(self, Self::Server) { "Server" } else { "Here" })
+    }
+}
+
+/// As many words as one likes.
+pub const MANY: usize = usize::MAX;
+
+/// Flags of every command that talks to a server.
+pub static HTTP_FLAGS: &[Flag] = &[
+    Flag::text("address", "Server to talk to, such as https://127.0.0.1:8200 or unix:///run/bulla.sock.").env("ADDR"),
+    Flag::text("agent-address", "Agent to talk to instead of the server.").env("AGENT_ADDR"),
+    Flag::text("ca-cert", "PEM file with the only authorities to trust.").env("CACERT"),
+    Flag::text("ca-path", "Folder of such PEM files.").env("CAPATH"),
+    Flag::text("client-cert", "PEM file with the client's certificate.").env("CLIENT_CERT"),
+    Flag::text("client-key", "PEM file with the key of the client's certificate.").env("CLIENT_KEY"),
+    Flag::text("tls-server-name", "Name to expect in the server's certificate.").env("TLS_SERVER_NAME"),
+    Flag::switch("tls-skip-verify", "Accept any certificate. Anybody in between can then read and change everything.")
+        .env("SKIP_VERIFY"),
+    Flag::switch("disable-redirects", "Do not follow redirects to the active node.").env("DISABLE_REDIRECTS"),
+    Flag::text("namespace", "Namespace to work in.").alias("ns").env("NAMESPACE"),
+    Flag::pair("header", "Further request header, name=value. May be given several times."),
+    Flag::repeat("mfa", "Second factor, method[:value]. May be given several times.").env("MFA"),
+    Flag::duration("wrap-ttl", "Wrap the answer in a single-use token that lives this long.").env("WRAP_TTL"),
+    Flag::switch("policy-override", "Override policies that allow it."),
+    Flag::switch("non-interactive", "Never ask on the terminal."),
+    Flag::switch("output-curl-string", "Print the request as a curl command instead of sending it."),
+    Flag::switch("output-policy", "Print the policy the request needs instead of sending it."),
+    Flag::text("unlock-key", "Key to unlock a locked namespace's API."),
+];
+
+/// Flags of commands with structured output.
+pub static FORMAT_FLAGS: &[Flag] = &[
+    Flag::text("format", "How to print: table, json, yaml, pretty; raw where bytes can be passed on.").env("FORMAT"),
+    Flag::switch("detailed", "Print more about each entry where there is more.").env("DETAILED"),
+];
+
+/// Flags of commands whose output has fields.
+pub static FIELD_FLAGS: &[Flag] =
+    &[Flag::text("field", "Print this field alone; without a newline when the output is not a terminal.")];
+
+impl Command {
+    /// All its flags, its own first.
+    pub fn tables(&self) -> Vec<&'static [Flag]> {
+        let mut tables = vec![self.flags];
+        match self.kind {
+            Kind::Local => {}
+            Kind::Http => tables.push(HTTP_FLAGS),
+            Kind::Format => tables.extend([HTTP_FLAGS, FORMAT_FLAGS]),
+            Kind::Field => tables.extend([HTTP_FLAGS, FORMAT_FLAGS, FIELD_FLAGS]),
+        }
+        tables
+    }
+
+    /// Checks how many words there are, in the words scripts know.
+    pub fn check_words(&self, given: usize) -> Result<(), String> {
+        let (fewest, most) = self.words;
+        if given < fewest {
+            Err(format!("Not enough arguments (expected {fewest}, got {given})"))
+        } else if given > most {
+            Err(format!("Too many arguments (expected {most}, got {given})"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Flags that came too late to be flags, as one warning.
+pub fn late_flags(words: &[String]) -> Option<String> {
+    let late: Vec<&str> = words.iter().map(String::as_str).filter(|w| w.len() > 1 && w.starts_with('-')).collect();
+    (!late.is_empty()).then(|| {
+        format!(
+            "Command flags must be provided before positional arguments. \
+             The following arguments will not be parsed as flags: [{}]",
+            late.join(",")
+        )
+    })
+}
+
+/// A flag's value, or that of the environment variable behind it.
+pub fn setting<'a>(flags: &'a Flags, env: &'a crate::env::Env, name: &'a str) -> Option<&'a str> {
+    if !flags.knows(name) {
+        return None;
+    }
+    let variable = [HTTP_FLAGS, FORMAT_FLAGS].into_iter().flatten().find(|f| f.name == name).and_then(|f| f.env);
+    flags.text(name).or_else(|| variable.and_then(|v| env.setting(v))).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,286 @@
+//! Whole commands against a server that answers from a table; texts are those the reference printed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::{
+    cell::RefCell,
+    io::{BufRead, BufReader, Cursor, Read, Write},
+    net::TcpListener,
+    rc::Rc,
+    sync::{Arc, Mutex},
+};
+
+use crate::{Next, env::Env, run, ui::Ui};
+
+/// Method and target, status, body.
+type Canned = (&'static str, u16, &'static str);
+
+struct Fake {
+    port: u16,
+    /// `PUT /v1/x {"body":1}` and, behind it, headers of interest.
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    fn answering(table: &'static [Canned]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = BufReader::new(stream.unwrap());
+                let mut line = String::new();
+                stream.read_line(&mut line).unwrap();
+                let call = line.rsplit_once(' ').unwrap().0.to_owned();
+                let (mut length, mut kept) = (0, String::new());
+                loop {
+                    let mut header = String::new();
+                    stream.read_line(&mut header).unwrap();
+                    let header = header.trim().to_lowercase();
+                    if header.is_empty() {
+                        break;
+                    }
+                    if let Some(value) = header.strip_prefix("content-length: ") {
+                        length = value.parse().unwrap();
+                    } else if header.starts_with("x-vault-") && header != "x-vault-request: true" {
+                        kept.push_str(&format!(" [{header}]"));
+                    }
+                }
+                let mut body = vec![0; length];
+                stream.read_exact(&mut body).unwrap();
+                log.lock().unwrap().push(format!("{call} {}{kept}", String::from_utf8(body).unwrap()));
+                let (status, body) = table
+                    .iter()
+                    .find(|(known, ..)| *known == call)
+                    .map_or((404, r#"{"errors":[]}"#), |(_, status, body)| (*status, *body));
+                let head =
+                    format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                stream.get_mut().write_all(format!("{head}{body}").as_bytes()).unwrap();
+            }
+        });
+        Self { port, seen }
+    }
+
+    fn seen(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+}
+
+#[derive(Clone, Default)]
+struct Sink(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).unwrap()
+    }
+}
+
+struct Ran {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+fn ran_with(fake: &Fake, words: &[&str], input: &str) -> Ran {
+    let address = format!("http://127.0.0.1:{}", fake.port);
+    let env = Env::from([("VAULT_ADDR", address.as_str()), ("BAO_TOKEN", "tok"), ("VAULT_MAX_RETRIES", "0")]);
+    let (out, err) = (Sink::default(), Sink::default());
+    let ui =
+        Ui::of_test(Box::new(out.clone()), Box::new(err.clone()), Box::new(Cursor::new(input.as_bytes().to_vec())));
+    let words: Vec<String> = std::iter::once("vault").chain(words.iter().copied()).map(str::to_owned).collect();
+    let Next::Exit(code) = run(&words, ui, env) else { unreachable!("no server asked for") };
+    let hide = |text: String| text.replace(&fake.port.to_string(), "PORT");
+    Ran { code, out: hide(out.text()), err: hide(err.text()) }
+}
+
+fn ran(fake: &Fake, words: &[&str]) -> Ran {
+    ran_with(fake, words, "")
+}
+
+const NONE: &[Canned] = &[];
+
+const UNSEALED: &str = r#"{"type":"shamir","initialized":true,"sealed":false,"t":1,"n":1,"progress":0,"nonce":"",
+    "version":"2.0.0-HEAD","build_date":"","migration":false,"cluster_name":"c","cluster_id":"i","recovery_seal":false,
+    "storage_type":"inmem"}"#;
+
+#[test]
+fn status_tells_by_its_exit_code() {
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/seal-status", 200, UNSEALED),
+        ("GET /v1/sys/leader", 200, r#"{"ha_enabled":false}"#),
+    ]);
+    let table = ran(&fake, &["status"]);
+    let want = "Key             Value\n---             -----\nSeal Type       shamir\nInitialized     true\n\
+                Sealed          false\nTotal Shares    1\nThreshold       1\nVersion         2.0.0-HEAD\n\
+                Storage Type    inmem\nCluster Name    c\nCluster ID      i\nHA Enabled      false\n";
+    assert_eq!((table.code, table.out.as_str(), table.err.as_str()), (0, want, ""));
+    let json = ran(&fake, &["status", "-format=json"]).out;
+    let names: Vec<&str> = json.lines().filter_map(|l| l.trim().strip_prefix('"')?.split('"').next()).collect();
+    assert_eq!(
+        names.join(" "),
+        "type initialized sealed t n progress nonce version commit_date migration cluster_name cluster_id \
+         recovery_seal storage_type build_date ha_enabled"
+    );
+
+    let sealed = Fake::answering(&[
+        (
+            "GET /v1/sys/seal-status",
+            200,
+            r#"{"type":"shamir","initialized":true,"sealed":true,"t":3,"n":5,"progress":1}"#,
+        ),
+        ("GET /v1/sys/leader", 200, r#"{"ha_enabled":false}"#),
+    ]);
+    let table = ran(&sealed, &["status"]);
+    assert_eq!(table.code, 2);
+    assert!(table.out.contains("Unseal Progress    1/3\nUnseal Nonce       n/a\n"), "{}", table.out);
+
+    let nobody = Fake { port: 1, seen: Arc::default() };
+    assert_eq!(ran(&nobody, &["status"]).code, 1);
+    assert_eq!(ran(&nobody, &["read", "x"]).code, 2);
+}
+
+#[test]
+fn generic_commands() {
+    let fake = Fake::answering(&[
+        ("GET /v1/c/a", 200, r#"{"request_id":"r","data":{"y":"two","x":"1","ttl":3600},"warnings":["mind it"]}"#),
+        ("PUT /v1/c/a", 204, ""),
+        ("GET /v1/c?list=true", 200, r#"{"data":{"keys":["b","a"]}}"#),
+        ("DELETE /v1/c/a", 204, ""),
+        ("PUT /v1/denied", 403, r#"{"errors":["permission denied"]}"#),
+    ]);
+    let read = ran(&fake, &["read", "c/a"]);
+    assert_eq!(read.out, "Key    Value\n---    -----\nttl    1h\nx      1\ny      two\n");
+    assert!(read.err.contains("  * mind it\n"));
+    assert_eq!(ran(&fake, &["read", "-field=y", "c/a"]).out, "two");
+    let none = ran(&fake, &["read", "-field=nope", "c/a"]);
+    assert_eq!((none.code, none.err.as_str()), (1, "Field \"nope\" not present in secret\n"));
+    let lost = ran(&fake, &["read", "c/none"]);
+    assert_eq!((lost.code, lost.err.as_str()), (2, "No value found at c/none\n"));
+    let few = ran(&fake, &["read"]);
+    assert_eq!((few.code, few.err.as_str()), (1, "Not enough arguments (expected 1, got 0)\n"));
+
+    fake.seen();
+    let written = ran_with(&fake, &["write", "-wrap-ttl=5m", "c/a", "-"], r#"{"n":1.0,"l":[1]}"#);
+    assert_eq!((written.code, written.out.as_str()), (0, "Success! Data written to: c/a\n"));
+    assert_eq!(fake.seen(), [r#"PUT /v1/c/a {"n":1.0,"l":[1]} [x-vault-token: tok] [x-vault-wrap-ttl: 5m0s]"#]);
+    assert_eq!(ran(&fake, &["write", "c/a"]).err, "Must supply data or use -force\n");
+
+    assert_eq!(ran(&fake, &["list", "c"]).out, "Keys\n----\na\nb\n");
+    assert_eq!(ran(&fake, &["list", "-format=json", "c/"]).out, "[\n  \"b\",\n  \"a\"\n]\n");
+    let empty = ran(&fake, &["list", "-format=json", "d"]);
+    assert_eq!((empty.code, empty.out.as_str()), (2, "{}\n"));
+    assert_eq!(ran(&fake, &["delete", "c/a"]).out, "Success! Data deleted (if it existed) at: c/a\n");
+
+    let denied = ran(&fake, &["write", "-f", "denied"]);
+    let want = "Error writing data to denied: Error making API request.\n\nURL: PUT http://127.0.0.1:PORT/v1/denied\n\
+                Code: 403. Errors:\n\n* permission denied\n";
+    assert_eq!((denied.code, denied.err.as_str()), (2, want));
+}
+
+#[test]
+fn dry_runs_send_nothing() {
+    let fake = Fake::answering(NONE);
+    let curl = ran(&fake, &["read", "-output-curl-string", "c/a"]);
+    let want = "curl -H \"X-Vault-Request: true\" -H \"X-Vault-Token: $(vault print token)\" \"http://127.0.0.1:PORT/v1/c/a\"\n";
+    assert_eq!((curl.code, curl.out.as_str()), (0, want));
+    assert_eq!(
+        ran(&fake, &["write", "-output-policy", "c/a", "x=1"]).out,
+        "path \"c/a\" {\n  capabilities = [\"create\", \"update\"]\n}\n"
+    );
+    assert!(fake.seen().is_empty());
+}
+
+const V2: &str = r#"{"data":{"options":{"version":"2"},"path":"secret/"}}"#;
+
+#[test]
+fn key_value_with_versions() {
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/internal/ui/mounts/secret/app", 200, V2),
+        (
+            "GET /v1/secret/data/app",
+            200,
+            r#"{"data":{"data":{"user":"bob","pass":"s3cret"},"metadata":{"created_time":"T","custom_metadata":null,
+               "deletion_time":"","destroyed":false,"version":1}}}"#,
+        ),
+        ("PUT /v1/secret/data/app", 200, r#"{"data":{"version":2,"deletion_time":""}}"#),
+        ("PUT /v1/secret/undelete/app", 204, ""),
+    ]);
+    let want = "= Secret Path =\nsecret/data/app\n\n======= Metadata =======\nKey                Value\n\
+                ---                -----\ncreated_time       T\ncustom_metadata    <nil>\ndeletion_time      n/a\n\
+                destroyed          false\nversion            1\n\n==== Data ====\nKey     Value\n---     -----\n\
+                pass    s3cret\nuser    bob\n";
+    assert_eq!(ran(&fake, &["kv", "get", "secret/app"]).out, want);
+    assert_eq!(ran(&fake, &["kv", "get", "-field=pass", "secret/app"]).out, "s3cret");
+    fake.seen();
+    assert_eq!(ran(&fake, &["kv", "put", "-cas=0", "secret/app", "x=1"]).code, 0);
+    assert_eq!(
+        fake.seen()[1],
+        r#"PUT /v1/secret/data/app {"data":{"x":"1"},"options":{"cas":0}} [x-vault-token: tok]"#
+    );
+    let undeleted = ran(&fake, &["kv", "undelete", "-versions=3,4", "secret/app"]);
+    assert_eq!(undeleted.out, "Success! Data written to: secret/undelete/app\n");
+    assert!(fake.seen()[1].contains(r#"{"versions":["3","4"]}"#));
+    assert_eq!(ran(&fake, &["kv", "put", "secret/app"]).err, "Must supply data\n");
+}
+
+#[test]
+fn tokens() {
+    let fake = Fake::answering(&[
+        ("POST /v1/auth/token/create", 200, r#"{"auth":{"client_token":"hvs.x","lease_duration":1800}}"#),
+        ("POST /v1/sys/capabilities-self", 200, r#"{"data":{"p":["update","read"],"capabilities":["update","read"]}}"#),
+    ]);
+    assert_eq!(ran(&fake, &["token", "create", "-field=token", "-policy=a", "-policy=b", "-ttl=30m"]).out, "hvs.x");
+    assert!(fake.seen()[0].contains(r#"{"ttl":"30m0s","renewable":true,"policies":["a","b"]}"#));
+    assert_eq!(ran(&fake, &["token", "capabilities", "p"]).out, "read, update\n");
+    let bad = ran(&fake, &["token", "create", "-ttl=abc"]);
+    assert_eq!(
+        (bad.code, bad.err.as_str()),
+        (1, "invalid value \"abc\" for flag -ttl: time: invalid duration \"abc\"\n")
+    );
+}
+
+#[test]
+fn initialisation_for_machines() {
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/seal-status", 200, r#"{"type":"shamir"}"#),
+        ("PUT /v1/sys/init", 200, r#"{"keys":["aa"],"keys_base64":["qg=="],"root_token":"hvs.root"}"#),
+    ]);
+    let json = ran(&fake, &["operator", "init", "-key-shares=1", "-key-threshold=1", "-format=json"]);
+    let want = "{\n  \"unseal_keys_b64\": [\n    \"qg==\"\n  ],\n  \"unseal_keys_hex\": [\n    \"aa\"\n  ],\n  \
+                \"unseal_shares\": 1,\n  \"unseal_threshold\": 1,\n  \"recovery_keys_b64\": [],\n  \
+                \"recovery_keys_hex\": [],\n  \"recovery_keys_shares\": 0,\n  \"recovery_keys_threshold\": 0,\n  \
+                \"root_token\": \"hvs.root\"\n}\n";
+    assert_eq!((json.code, json.out.as_str()), (0, want));
+    assert!(fake.seen()[1].contains(r#"{"secret_shares":1,"secret_threshold":1}"#));
+    let table = ran(&fake, &["operator", "init"]).out;
+    assert!(table.starts_with("Unseal Key 1: qg==\n\nInitial Root Token: hvs.root\n"), "{table}");
+}
+
+#[test]
+fn words_that_are_no_command() {
+    let fake = Fake::answering(NONE);
+    assert_eq!(ran(&fake, &["nope"]).code, 127);
+    assert_eq!(ran(&fake, &[]).code, 127);
+    assert_eq!(ran(&fake, &["kv"]).code, 1);
+    assert_eq!(ran(&fake, &["-h"]).code, 0);
+    let help = ran(&fake, &["kv", "metadata", "-h"]);
+    assert!(help.code == 0 && help.out.contains("  put "));
+    let help = ran(&fake, &["kv", "get", "-h"]);
+    assert!(help.code == 0 && help.out.contains("  -version=<number>") && help.out.contains("  -field=<text>"));
+    for words in [["version"], ["-version"], ["--version"], ["-v"]] {
+        assert!(ran(&fake, &words).out.starts_with("Vault v1.21.4 ("));
+    }
+    assert_eq!(ran(&fake, &["read", "-format=xml", "a"]).err, "Invalid output format: xml\n");
+    let late = ran(&fake, &["write", "-output-policy", "p", "a=1", "-force"]);
+    assert!(late.err.contains("will not be parsed as flags: [-force]"), "{}", late.err);
+}

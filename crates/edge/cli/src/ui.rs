@@ -1,0 +1,71 @@
+//! Standard input, output and error, replaceable in tests.
+
+use std::io::{IsTerminal, Read, Write};
+
+use zeroize::Zeroizing;
+
+/// The three streams of a command.
+pub struct Ui {
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+    input: Option<Box<dyn Read>>,
+    /// Standard output is a person's terminal.
+    pub out_is_terminal: bool,
+}
+
+impl Ui {
+    pub fn of_process() -> Self {
+        Self {
+            out: Box::new(std::io::stdout()),
+            err: Box::new(std::io::stderr()),
+            input: Some(Box::new(std::io::stdin())),
+            out_is_terminal: std::io::stdout().is_terminal(),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn of_test(out: Box<dyn Write>, err: Box<dyn Write>, input: Box<dyn Read>) -> Self {
+        Self { out, err, input: Some(input), out_is_terminal: false }
+    }
+
+    /// A line or more on standard output. A reader that went away is no reason to complain.
+    pub fn say(&mut self, text: &str) {
+        let _ = writeln!(self.out, "{text}");
+        let _ = self.out.flush();
+    }
+
+    /// The bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let _ = self.out.write_all(bytes);
+        let _ = self.out.flush();
+    }
+
+    /// A line or more on standard error.
+    pub fn warn(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{text}");
+        let _ = self.err.flush();
+    }
+
+    /// All of standard input; it can be asked for once.
+    ///
+    /// # Errors
+    /// If it has been read before, is not UTF-8, or cannot be read.
+    pub fn input(&mut self) -> Result<Zeroizing<String>, String> {
+        let mut input = self.input.take().ok_or("standard input can be used only once")?;
+        let mut text = Zeroizing::new(String::new());
+        input.read_to_string(&mut text).map_err(|e| format!("standard input: {e}"))?;
+        Ok(text)
+    }
+
+    /// Asks on the terminal without showing what is typed.
+    ///
+    /// # Errors
+    /// If there is no terminal.
+    pub fn ask_hidden(&mut self, question: &str) -> Result<Zeroizing<String>, String> {
+        let _ = write!(self.err, "{question}");
+        let _ = self.err.flush();
+        let answer = rpassword::read_password().map(Zeroizing::new).map_err(|e| e.to_string());
+        let _ = writeln!(self.err);
+        answer
+    }
+}

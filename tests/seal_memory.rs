@@ -1,0 +1,165 @@
+//! After `sys/seal` has answered, nothing of what the server knew is in its memory: neither keys nor shares nor tokens
+//! nor anything that clients stored. Looked at from outside, over the whole process, with connections still open.
+//!
+//! It takes root to look: the server forbids it to everybody else.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use bulla_testkit::{Client, Connection, Hit, Keys, Needles, ServerOptions, ServerProcess, scan_memory, tally};
+use bulla_tests::{Planted, audit_file, kv_mounts, mark, plant};
+use serde_json::json;
+
+#[test]
+fn sealing_erases_what_clients_know_over_plain_http() {
+    seal_and_scan(ServerOptions::default(), 1, 1);
+}
+
+#[test]
+fn sealing_erases_what_clients_know_over_tls() {
+    seal_and_scan(ServerOptions { tls: true, ..ServerOptions::default() }, 5, 3);
+}
+
+#[test]
+fn sealing_erases_all_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("keys");
+    let environment = vec![("BULLA_REPORT_KEYS".to_owned(), report.display().to_string())];
+    let options = ServerOptions { reports_keys: true, environment, ..ServerOptions::default() };
+    let (server, client, keys) = ServerProcess::ready(options);
+    kv_mounts(&client);
+    let _ = client.put("sys/rotate", json!({})).ok();
+    let _ = plant(&client, &keys);
+
+    let bytes = std::fs::read(&report).unwrap();
+    // Root key, one data key, names key, hashing key; then the new keyring.
+    assert!(bytes.len() >= 4 * 32 && bytes.len() % 32 == 0, "{} bytes were reported", bytes.len());
+    let mut needles = Needles::default();
+    for (number, key) in bytes.chunks(32).enumerate() {
+        needles.bytes(&format!("key-{number}"), key);
+        // Key schedules hold the key in two halves.
+        needles.raw(&format!("key-{number}-first-half"), &key[..16]);
+        needles.raw(&format!("key-{number}-second-half"), &key[16..]);
+    }
+    let before = scan_memory(server.pid(), &needles).unwrap();
+    assert!(!before.is_empty(), "the scan finds nothing in an open server: it is blind");
+    println!("before the seal: {:?}", tally(&before));
+    let _ = client.put("sys/seal", json!({})).is(204);
+    assert_clean(&server, &needles, "after the seal");
+}
+
+#[test]
+fn shares_of_an_unfinished_or_failed_unseal_are_erased() {
+    let (server, client, keys) = ready(ServerOptions::default(), 5, 3);
+    let _ = client.put("sys/seal", json!({})).is(204);
+    let mut needles = Needles::default();
+    add_shares(&mut needles, &keys);
+
+    let _ = server.client().put("sys/unseal", json!({ "key": keys.shares[0] })).ok();
+    assert!(!scan_memory(server.pid(), &needles).unwrap().is_empty(), "a share that waits is in memory");
+    let _ = server.client().put("sys/unseal", json!({ "reset": true })).ok();
+    assert_clean(&server, &needles, "after a reset");
+
+    let wrong = flipped(&keys.shares[2]);
+    needles.bytes("wrong share", &hex::decode(&wrong).unwrap());
+    for share in [&keys.shares[0], &keys.shares_base64[1]] {
+        let _ = server.client().put("sys/unseal", json!({ "key": share })).ok();
+    }
+    let _ = server.client().put("sys/unseal", json!({ "key": wrong })).is(400);
+    assert_clean(&server, &needles, "after a wrong share");
+
+    server.unseal(&keys);
+    assert_clean(&server, &needles, "after an unseal");
+}
+
+/// The same share with one bit of its middle turned.
+fn flipped(share: &str) -> String {
+    let mut bytes = hex::decode(share).unwrap();
+    bytes[16] ^= 1;
+    hex::encode(bytes)
+}
+
+fn ready(options: ServerOptions, shares: u8, threshold: u8) -> (ServerProcess, Client, Keys) {
+    let server = ServerProcess::start(options);
+    let keys = server.init(shares, threshold);
+    server.unseal(&keys);
+    let client = server.client().with_token(&keys.root_token);
+    (server, client, keys)
+}
+
+fn seal_and_scan(options: ServerOptions, shares: u8, threshold: u8) {
+    let (server, client, keys) = ready(options, shares, threshold);
+    let _ = audit_file(&server, &client);
+    kv_mounts(&client);
+    let mut planted = plant(&client, &keys);
+    let mut open = connections(&client, &mut planted);
+
+    let needles = needles_of(&planted, &keys);
+    assert!(needles.len() >= 20, "only {} canaries", needles.len());
+    let before = scan_memory(server.pid(), &needles).unwrap();
+    assert!(!before.is_empty(), "the scan finds nothing in an open server: it is blind");
+    println!("{} canaries; before the seal: {:?}", needles.len(), tally(&before));
+
+    let _ = client.put("sys/seal", json!({})).is(204);
+    assert_clean(&server, &needles, "after the seal");
+    assert!(open.iter_mut().all(Connection::is_closed), "connections that know secrets are closed");
+    assert!(server.is_sealed());
+    let _ = client.get("kv1/large").is(503);
+    assert_clean(&server, &needles, "after requests to the sealed server");
+
+    server.unseal(&keys);
+    let _ = client.get("kv1/large").ok();
+    let _ = client.put("sys/seal", json!({})).is(204);
+    assert_clean(&server, &needles, "after the second seal");
+}
+
+/// Idle ones that have asked and been answered, and ones that have not finished asking.
+fn connections(client: &Client, planted: &mut Planted) -> Vec<Connection> {
+    let mut open = Vec::new();
+    for number in 0..4 {
+        let mut connection = client.connect().unwrap();
+        let value = mark(&format!("idle-{number}"));
+        let body = json!({ "k": value }).to_string();
+        let _ = connection.send("POST", &format!("kv1/idle-{number}"), &body).unwrap().ok();
+        let _ = connection.send("GET", &format!("kv1/idle-{number}"), "").unwrap().ok();
+        planted.marks.push((format!("idle-{number}"), value));
+        open.push(connection);
+    }
+    let mut half_body = client.connect().unwrap();
+    let value = mark("half-body");
+    let head = half_body.head("POST", "kv1/half", 100_000);
+    half_body.write(format!("{head}{{\"k\":\"{value}").as_bytes()).unwrap();
+    planted.marks.push(("half-body".into(), value));
+    let mut half_head = client.connect().unwrap();
+    let value = mark("half-head");
+    half_head.write(format!("GET /v1/kv1/idle-0 HTTP/1.1\r\nX-Vault-Token: {value}\r\nX-More: ").as_bytes()).unwrap();
+    planted.marks.push(("half-head".into(), value));
+    open.extend([half_body, half_head]);
+    // Until the server has read it: the scan before the seal must find it.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    open
+}
+
+fn needles_of(planted: &Planted, keys: &Keys) -> Needles {
+    let mut needles = Needles::default();
+    for (name, text) in &planted.marks {
+        needles.text(name, text);
+    }
+    for (name, token) in &planted.tokens {
+        needles.text(name, token);
+        needles.raw(&format!("{name} without its prefix"), &token.as_bytes()[4..]);
+    }
+    add_shares(&mut needles, keys);
+    needles
+}
+
+fn add_shares(needles: &mut Needles, keys: &Keys) {
+    for (number, share) in keys.shares.iter().enumerate() {
+        needles.bytes(&format!("share-{number}"), &hex::decode(share).unwrap());
+    }
+}
+
+fn assert_clean(server: &ServerProcess, needles: &Needles, when: &str) {
+    let hits = scan_memory(server.pid(), needles).unwrap();
+    let show = |hit: &Hit| format!("{} ({}) at {}: {}\n", hit.needle, hit.form, hit.place, hit.context);
+    let shown: String = hits.iter().take(60).map(show).collect();
+    assert!(hits.is_empty(), "{when}: {} hits, {:?}\n{shown}", hits.len(), tally(&hits));
+}
