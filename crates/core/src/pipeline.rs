@@ -22,7 +22,7 @@ use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
 use crate::sys::{Effect, SysCtx, always};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
-use crate::{envelope, record, refusal};
+use crate::{effects, envelope, record, refusal};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -149,8 +149,7 @@ impl<'a> Attempt<'a> {
         if self.answers_first() {
             return self.answer_then_commit(&known, outcome).await;
         }
-        let committed = self.txn.commit(outcome).await?;
-        let seals = self.carry_out().await?;
+        let (committed, seals) = self.commit(outcome).await?;
         let answer = self.disclose(&known, committed).await;
         Ok(Done { answer, seals })
     }
@@ -166,8 +165,7 @@ impl<'a> Attempt<'a> {
         let Ok(disclosable) = record::try_response(&self.scene(known), answer).await else {
             return Ok(Done { answer: record::audit_failed(), seals: false });
         };
-        self.txn.commit(()).await?;
-        let seals = self.carry_out().await?;
+        let (_committed, seals) = self.commit(()).await?;
         Ok(Done { answer: disclosable, seals })
     }
 
@@ -328,25 +326,13 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// What has to be in force before the answer is out.
-    async fn carry_out(&self) -> Result<bool, BarrierError> {
+    /// Door 10, and what has to be in force before the answer is out.
+    async fn commit<T: Send + 'static>(&self, outcome: T) -> Result<(Committed<T>, bool), BarrierError> {
         let effects = std::mem::take(&mut *self.effects.lock());
-        let mut seals = false;
-        for effect in effects {
-            match effect {
-                Effect::MountsChanged => {
-                    if let Err(error) = self.core.reload_mounts(self.pass).await {
-                        tracing::error!(%error, "the mount table could not be read anew");
-                    }
-                }
-                Effect::PoliciesChanged => self.pass.owner().policies_changed(),
-                Effect::AuditRemoved(path) => drop(self.pass.owner().audit.remove(&path)),
-                Effect::AuditedHeaders(headers) => self.pass.owner().audited_headers.store(Arc::new(headers)),
-                Effect::OnceAnswered(then) => then(),
-                Effect::Seal => seals = true,
-            }
+        if effects.is_empty() {
+            return Ok((self.txn.commit(outcome).await?, false));
         }
-        Ok(seals)
+        effects::commit(Arc::clone(self.core), self.pass.clone(), Arc::clone(&self.txn), effects, outcome).await
     }
 
     /// Door 11.

@@ -7,6 +7,8 @@
 
 mod rekey;
 mod root;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use super::SysCtx;
