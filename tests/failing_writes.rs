@@ -5,8 +5,7 @@
 
 use bulla_core::{Answer, Core, CoreConfig, Outcome, Registry, Request};
 use bulla_kit::{Body, BodyLimits, Engine, EngineKind, MountSettings};
-use bulla_physical::Store;
-use bulla_physical::failing::{Device, How};
+use bulla_physical::failing::{Device, Failure};
 use bulla_secret::SecretText;
 use bulla_testkit::TestClock;
 use bulla_types::{Operation, RequestPath};
@@ -33,7 +32,7 @@ struct Case {
     call: Call,
 }
 
-const WAYS: [How; 5] = [How::Before, How::After, How::Torn(0), How::Torn(1), How::Full];
+const WAYS: [Failure; 4] = [Failure::Before, Failure::After, Failure::Torn, Failure::Full];
 
 fn cases() -> Vec<Case> {
     use Operation::{Delete, Update};
@@ -57,7 +56,11 @@ fn cases() -> Vec<Case> {
         case("enable v1", &[], &v1),
         case("enable v2", &[], &v2),
         case("disable a mount", &[&v2, &first], &(Delete, "sys/mounts/kv2", json!({}))),
-        case("tune a mount", &[&v1], &(Update, "sys/mounts/kv1/tune", json!({ "description": "other", "default_lease_ttl": "1h" }))),
+        case(
+            "tune a mount",
+            &[&v1],
+            &(Update, "sys/mounts/kv1/tune", json!({ "description": "other", "default_lease_ttl": "1h" })),
+        ),
         case("move a secret engine's settings", &[&v2], &(Update, "kv2/config", json!({ "max_versions": 3 }))),
         case("v1 write", &[&v1], &plain),
         case("v1 overwrite", &[&v1, &plain], &(Update, "kv1/s", json!({ "k": "other" }))),
@@ -73,7 +76,11 @@ fn cases() -> Vec<Case> {
         case("v2 delete all", &[&v2, &first, &second], &(Delete, "kv2/metadata/s", json!({}))),
         case("cubbyhole write", &[], &(Update, "cubbyhole/c", json!({ "k": "v" }))),
         case("policy write", &[], &policy),
-        case("policy overwrite", &[&policy], &(Update, "sys/policies/acl/p", json!({ "policy": "path \"x\" { capabilities = [\"list\"] }" }))),
+        case(
+            "policy overwrite",
+            &[&policy],
+            &(Update, "sys/policies/acl/p", json!({ "policy": "path \"x\" { capabilities = [\"list\"] }" })),
+        ),
         case("policy delete", &[&policy], &(Delete, "sys/policies/acl/p", json!({}))),
         case("token create", &[&policy], &token),
         case("token renew", &[&policy, &token], &of_fixed("auth/token/renew")),
@@ -101,6 +108,24 @@ fn old_or_new_but_nothing_between() {
     println!("{failures} failures at {} operations in {} ways", cases().len(), WAYS.len());
 }
 
+#[test]
+fn initialisation_happens_or_does_not() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let init = (Operation::Update, "sys/init", json!({ "secret_shares": 1, "secret_threshold": 1 }));
+        for way in WAYS {
+            let house = House::empty();
+            house.device.fail_at(1, way);
+            let (works, answer) = house.call(&init).await;
+            assert!(!works, "{way:?}: keys of a store that does not keep them: {answer}");
+            let again = House { core: core(&house.device, &house.clock), ..House::empty() };
+            let (_, status) = again.call(&(Operation::Read, "sys/init", json!({}))).await;
+            assert_eq!(status["initialized"], way == Failure::After, "{way:?}");
+            assert_eq!(again.call(&init).await.0, way != Failure::After, "{way:?}");
+        }
+    });
+}
+
 /// What is seen after the operation when nothing fails.
 async fn undisturbed(case: &Case) -> Value {
     let house = House::with(case).await;
@@ -113,7 +138,7 @@ async fn undisturbed(case: &Case) -> Value {
 }
 
 /// One operation with its n-th write failing. `false` = it has no n-th write.
-async fn disturbed(case: &Case, way: How, n: u64, new: &Value) -> bool {
+async fn disturbed(case: &Case, way: Failure, n: u64, new: &Value) -> bool {
     let house = House::with(case).await;
     let old = house.observe().await;
     let contents = house.device.contents();
@@ -128,20 +153,18 @@ async fn disturbed(case: &Case, way: How, n: u64, new: &Value) -> bool {
     // Still running: reads go on, and show one of the two.
     let seen = house.observe().await;
     assert!(seen == old || seen == *new, "between while running: {context}\n{seen:#}");
-    house.device.heal();
+    house.device.disarm();
     let nothing_kept = contents == house.device.contents();
     let seen = house.restarted().await.observe().await;
     assert!(seen == old || seen == *new, "between after a restart: {context}\n{}", difference(&old, &seen));
     assert!(!works || seen == *new, "answered and lost: {context}");
-    assert!(way == How::After || nothing_kept || n > 1, "something of a write that failed was kept: {context}");
+    assert!(way == Failure::After || nothing_kept || n > 1, "something of a write that failed was kept: {context}");
     true
 }
 
 impl House {
     async fn with(case: &Case) -> Self {
-        let device = Device::new();
-        let clock = Arc::new(TestClock::default());
-        let mut house = Self { core: core(&device, &clock), device, clock, share: String::new(), root: String::new() };
+        let mut house = Self::empty();
         let init = json!({ "secret_shares": 1, "secret_threshold": 1 });
         let (works, keys) = house.call(&(Operation::Update, "sys/init", init)).await;
         assert!(works, "{keys}");
@@ -153,6 +176,12 @@ impl House {
             assert!(works, "{}, before: {call:?}: {answer}", case.name);
         }
         house
+    }
+
+    fn empty() -> Self {
+        let device = Device::new();
+        let clock = Arc::new(TestClock::default());
+        Self { core: core(&device, &clock), device, clock, share: String::new(), root: String::new() }
     }
 
     async fn unseal(&self) {
@@ -236,7 +265,7 @@ fn core(device: &Device, clock: &Arc<TestClock>) -> Arc<Core> {
         Ok(if is_v2 { bulla_kv::kv_v2() } else { bulla_kv::kv_v1() })
     };
     let registry = Registry::default().with(EngineKind::Secrets, "kv", kv);
-    Core::new(CoreConfig::default(), Store::with_engine(device.engine()), registry, Arc::clone(clock) as _)
+    Core::new(CoreConfig::default(), device.open(), registry, Arc::clone(clock) as _)
 }
 
 fn data_of(answer: Answer) -> (bool, Value) {
@@ -245,7 +274,9 @@ fn data_of(answer: Answer) -> (bool, Value) {
         Outcome::Envelope { envelope, .. } => (true, envelope.data.map_or(Value::Null, |d| d.to_value())),
         Outcome::NoContent => (true, Value::Null),
         Outcome::Raw(raw) => (true, json!(raw.bytes.len())),
-        Outcome::Refused(refusal) => (false, json!({ "kind": format!("{:?}", refusal.kind), "errors": refusal.errors })),
+        Outcome::Refused(refusal) => {
+            (false, json!({ "kind": format!("{:?}", refusal.kind), "errors": refusal.errors }))
+        }
     }
 }
 

@@ -138,6 +138,8 @@ impl ServerProcess {
 
     /// Starts the process and waits for its first answer; gives back how long that took.
     pub fn launch(&mut self) -> Duration {
+        // Building it is not starting it.
+        let _ = self.binary();
         let begin = Instant::now();
         self.spawn();
         let client = self.client();

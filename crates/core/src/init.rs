@@ -6,6 +6,7 @@ use crate::mounts::{self, MountStore, builtin_mounts, new_mount, open_engine};
 use crate::policy::{AclCache, install_builtin};
 use crate::refusal::Chain;
 use crate::state::{Cluster, MountTable, State, Unsealed};
+use crate::sys::KeyWork;
 use crate::token::{NewToken, issue};
 use arc_swap::ArcSwap;
 use bulla_audit::{Broker, Device};
@@ -70,6 +71,10 @@ impl From<SealedStoreError> for InitError {
 
 fn no_randomness<E>(_: E) -> InitError {
     InitError::Fault("no randomness could be had from the system".into())
+}
+
+fn no_memory<E>(_: E) -> InitError {
+    InitError::Fault("no memory could be had for a key".into())
 }
 
 fn barrier_fault(error: BarrierError) -> InitError {
@@ -137,7 +142,7 @@ impl Core {
             return Ok(());
         }
         let barrier = self.sealed.unseal(key).await?;
-        let unsealed = self.read_state(barrier).await?;
+        let unsealed = self.read_state(barrier, key.duplicate().map_err(no_memory)?).await?;
         let (barrier, owner) = unsealed;
         let workers = owner.workers.clone();
         self.gate.open(barrier, owner);
@@ -146,7 +151,7 @@ impl Core {
         Ok(())
     }
 
-    async fn read_state(&self, barrier: Barrier) -> Result<(Barrier, Unsealed), InitError> {
+    async fn read_state(&self, barrier: Barrier, key: UnsealKey) -> Result<(Barrier, Unsealed), InitError> {
         let barrier = Arc::new(barrier);
         let owner = {
             let txn = Txn::before_open(&barrier).map_err(barrier_fault)?;
@@ -154,14 +159,21 @@ impl Core {
             let devices = audit::open(audit::devices(&txn, &self.config).await?, &self.config)?;
             let headers = AuditStore::new(&txn).headers().await?;
             txn.commit(()).await.map_err(barrier_fault)?;
-            self.owner(mounts, self.cluster().await?, devices, headers)
+            self.owner(mounts, self.cluster().await?, KeyWork::new(key), devices, headers)
         };
         // The transaction is gone, so the barrier is ours alone again.
         let barrier = Arc::try_unwrap(barrier).map_err(|_| InitError::Fault("the barrier is still in use".into()))?;
         Ok((barrier, owner))
     }
 
-    fn owner(&self, mounts: MountTable, cluster: Cluster, devices: Vec<Device>, headers: AuditedHeaders) -> Unsealed {
+    fn owner(
+        &self,
+        mounts: MountTable,
+        cluster: Cluster,
+        keys: KeyWork,
+        devices: Vec<Device>,
+        headers: AuditedHeaders,
+    ) -> Unsealed {
         let broker = Broker::new();
         broker.set_devices(devices);
         Unsealed {
@@ -172,6 +184,7 @@ impl Core {
             audit: broker,
             audited_headers: ArcSwap::from_pointee(headers),
             cluster,
+            keys,
             workers: CancellationToken::new(),
         }
     }

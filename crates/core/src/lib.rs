@@ -12,6 +12,7 @@ mod audit;
 mod clock;
 mod config;
 mod core;
+mod effects;
 mod envelope;
 mod init;
 mod log_levels;
@@ -26,6 +27,8 @@ mod route;
 mod scrub;
 mod state;
 mod sys;
+#[cfg(test)]
+mod testing;
 mod token;
 mod workers;
 

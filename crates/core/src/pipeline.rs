@@ -22,7 +22,7 @@ use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
 use crate::sys::{Effect, SysCtx, always};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
-use crate::{envelope, record, refusal};
+use crate::{effects, envelope, record, refusal};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -141,15 +141,32 @@ impl<'a> Attempt<'a> {
         }
         self.spend(&known).await?;
         let writes = self.txn.has_writes();
-        if let (true, Some(recorded)) = (writes, &known.recorded) {
+        if let (true, Some(recorded)) = (writes || self.answers_first(), &known.recorded) {
             if recorded.delivered().await.is_err() {
                 return Ok(Done { answer: record::audit_failed(), seals: false });
             }
         }
-        let committed = self.txn.commit(outcome).await?;
-        let seals = self.carry_out().await?;
+        if self.answers_first() {
+            return self.answer_then_commit(&known, outcome).await;
+        }
+        let (committed, seals) = self.commit(outcome).await?;
         let answer = self.disclose(&known, committed).await;
         Ok(Done { answer, seals })
+    }
+
+    fn answers_first(&self) -> bool {
+        self.effects.lock().iter().any(|effect| matches!(effect, Effect::OnceAnswered(_)))
+    }
+
+    /// Doors 11 and 10 in this order. New shares in force that nobody was told would lock everybody out for good, so
+    /// that an answer that cannot be recorded leaves all as it was.
+    async fn answer_then_commit(self, known: &Known, outcome: Result<Reply, Refusal>) -> Result<Done, BarrierError> {
+        let answer = self.answer(known, outcome);
+        let Ok(disclosable) = record::try_response(&self.scene(known), answer).await else {
+            return Ok(Done { answer: record::audit_failed(), seals: false });
+        };
+        let (_committed, seals) = self.commit(()).await?;
+        Ok(Done { answer: disclosable, seals })
     }
 
     fn scene<'s>(&'s self, known: &'s Known) -> record::Scene<'s> {
@@ -309,35 +326,27 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// What has to be in force before the answer is out.
-    async fn carry_out(&self) -> Result<bool, BarrierError> {
+    /// Door 10, and what has to be in force before the answer is out.
+    async fn commit<T: Send + 'static>(&self, outcome: T) -> Result<(Committed<T>, bool), BarrierError> {
         let effects = std::mem::take(&mut *self.effects.lock());
-        let mut seals = false;
-        for effect in effects {
-            match effect {
-                Effect::MountsChanged => {
-                    if let Err(error) = self.core.reload_mounts(self.pass).await {
-                        tracing::error!(%error, "the mount table could not be read anew");
-                    }
-                }
-                Effect::PoliciesChanged => self.pass.owner().policies_changed(),
-                Effect::Keyring(keyring) => self.pass.barrier().install(*keyring),
-                Effect::AuditRemoved(path) => drop(self.pass.owner().audit.remove(&path)),
-                Effect::AuditedHeaders(headers) => self.pass.owner().audited_headers.store(Arc::new(headers)),
-                Effect::Seal => seals = true,
-            }
+        if effects.is_empty() {
+            return Ok((self.txn.commit(outcome).await?, false));
         }
-        Ok(seals)
+        effects::commit(Arc::clone(self.core), self.pass.clone(), Arc::clone(&self.txn), effects, outcome).await
     }
 
     /// Door 11.
     async fn disclose(&self, known: &Known, committed: Committed<Result<Reply, Refusal>>) -> Disclosable<Answer> {
+        let answer = committed.map(|outcome| self.answer(known, outcome));
+        record::response(&self.scene(known), answer.into_inner()).await
+    }
+
+    fn answer(&self, known: &Known, outcome: Result<Reply, Refusal>) -> Answer {
         let operation = known.operation.unwrap_or(self.request.operation);
-        let answer = committed.map(|outcome| match outcome {
+        match outcome {
             Ok(reply) => Answer::new(envelope::outcome(reply, operation, &self.request.id)),
             Err(refusal) => Answer::new(Outcome::Refused(refusal)),
-        });
-        record::response(&self.scene(known), answer.into_inner()).await
+        }
     }
 }
 

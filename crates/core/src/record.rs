@@ -260,13 +260,21 @@ pub async fn refused(scene: &Scene<'_>, why: &Refusal) {
 
 /// Door 11.
 pub async fn response(scene: &Scene<'_>, answer: Answer) -> Disclosable<Answer> {
+    match try_response(scene, answer).await {
+        Ok(disclosable) => disclosable,
+        Err(error) => {
+            tracing::error!(%error, "an answer is withheld");
+            audit_failed()
+        }
+    }
+}
+
+/// Door 11 for those who take back what they did when the answer cannot be recorded.
+pub async fn try_response(scene: &Scene<'_>, answer: Answer) -> Result<Disclosable<Answer>, AuditError> {
     let audit = &scene.unsealed.audit;
     if !audit.has_devices() {
         // No device is configured: the broker passes everything.
-        return match audit.record_response(&Entry::default(), answer).await {
-            Ok(disclosable) => disclosable,
-            Err(_) => audit_failed(),
-        };
+        return audit.record_response(&Entry::default(), answer).await;
     }
     let error = match &answer.outcome {
         Outcome::Refused(refusal) => refusal.errors.first().map_or("", String::as_str).to_owned(),
@@ -280,13 +288,7 @@ pub async fn response(scene: &Scene<'_>, answer: Answer) -> Disclosable<Answer> 
             None => audit.record_response(entry, ()).await,
         })
         .await;
-    match kept {
-        Ok(proof) => proof.map(|()| answer),
-        Err(error) => {
-            tracing::error!(%error, "an answer is withheld");
-            audit_failed()
-        }
-    }
+    Ok(kept?.map(|()| answer))
 }
 
 /// The answer while sealed.

@@ -37,6 +37,7 @@ pub fn of_engine(error: EngineError, request_id: &str) -> Refusal {
         EngineError::NotFoundBecause(text) => Refusal::new(ErrorKind::NotFound, text),
         EngineError::UnsupportedPath => Refusal::new(ErrorKind::NotFound, one_error("unsupported path")),
         EngineError::UnsupportedOperation => Refusal::new(ErrorKind::Unsupported, one_error("unsupported operation")),
+        EngineError::UnsupportedBecause(text) => Refusal::new(ErrorKind::Unsupported, text),
         EngineError::UnsupportedMediaType(text) => Refusal::new(ErrorKind::MediaType, text),
         EngineError::TooManyRequests(text) => Refusal::new(ErrorKind::TooMany, text),
         EngineError::Unavailable(text) => Refusal::new(ErrorKind::Sealed, text),

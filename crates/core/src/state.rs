@@ -5,7 +5,7 @@
 
 use crate::audit::AuditedHeaders;
 use crate::policy::AclCache;
-use crate::sys::SysCtx;
+use crate::sys::{KeyWork, SysCtx};
 use arc_swap::ArcSwap;
 use bulla_audit::Broker;
 use bulla_kit::{Engine, MountInfo, Routes};
@@ -76,6 +76,7 @@ pub struct Unsealed {
     pub audit: Broker,
     pub audited_headers: ArcSwap<AuditedHeaders>,
     pub cluster: Cluster,
+    pub keys: KeyWork,
     /// Ends the background workers.
     pub workers: CancellationToken,
 }

@@ -72,6 +72,8 @@ const COUNT_EVERY: u64 = 1 << 20;
 /// Adds a data key when its time or its count is over, and writes the count down now and then.
 async fn tend_keyring(pass: &Pass<Unsealed>, now: Time) -> Result<(), EngineError> {
     let barrier = pass.barrier();
+    // Whoever else changes keys waits, and what is read below is what they left.
+    let _alone = pass.owner().keys.alone().await;
     let txn = Txn::begin(pass)?;
     let fault = |_| EngineError::internal("the keyring could not be sealed");
     if rotation_due(&txn, now).await? {

@@ -116,12 +116,14 @@ async fn write_tuning(ctx: SysCtx, input: Input, class: MountClass) -> Answer {
     };
     let given = Settings(input.body.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect());
     tune(&given, &mut record, &ctx.core.config)?;
+    let before = record.options.clone();
     if let Some(raw) = given.0.get("options") {
         change_options(&ctx, &mut record, raw).await?;
     }
     store.put(&record)?;
     ctx.after_commit(Effect::MountsChanged);
-    Ok(Reply::none())
+    // Changed options are answered with an envelope, as the reference does where an engine had work to do.
+    Ok(if record.options == before { Reply::none() } else { Reply::empty() })
 }
 
 /// New options are merged into the old; the engine is set up with them in the same transaction.

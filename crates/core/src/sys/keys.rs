@@ -1,9 +1,9 @@
 //! The barrier's data keys: `sys/key-status`, `sys/rotate`, `sys/rotate/config`.
 
-use super::{Effect, SysCtx};
+use super::SysCtx;
 use bulla_barrier::{SealedStore, Txn, View};
 use bulla_kit::{Answer, EngineError, Flag, NoParams, Params, RawJson, Reply, Route};
-use bulla_seal::ROTATE_AFTER;
+use bulla_seal::{ROTATE_AFTER, RootKey};
 use bulla_types::{NamespaceId, Time, go_duration_text, parse_duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
         config("rotate/config"),
         config("rotate/keyring/config"),
         Route::sudo("rotate").help("Add a data key.", "Old ones stay readable.").update(rotate),
+        Route::sudo("rotate/root").help("Make a new root key.", "The shares stay as they are.").update(rotate_root),
         Route::sudo("rotate/keyring").help("Add a data key.", "Old ones stay readable.").update(rotate),
     ]
 }
@@ -39,11 +40,33 @@ async fn status(ctx: SysCtx, _: NoParams) -> Answer {
     Ok(Reply::json(&data)?.at_top_too())
 }
 
+fn no_randomness<E>(_: E) -> EngineError {
+    EngineError::internal("no randomness could be had from the system")
+}
+
 async fn rotate(ctx: SysCtx, _: NoParams) -> Answer {
-    let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
+    let alone = ctx.pass.owner().keys.alone().await;
     let next = ctx.txn().barrier().with_keyring(|keyring| keyring.rotated(ctx.now().unix())).map_err(no_randomness)?;
     SealedStore::put_keyring(ctx.txn(), &next).map_err(|_| EngineError::internal("the keyring could not be sealed"))?;
-    ctx.after_commit(Effect::Keyring(Box::new(next)));
+    let pass = ctx.pass.clone();
+    ctx.once_answered(move || {
+        pass.barrier().install(next);
+        drop(alone);
+    });
+    Ok(Reply::none())
+}
+
+/// The keyring is sealed anew under the new key, and that key under the unseal key in force.
+async fn rotate_root(ctx: SysCtx, _: NoParams) -> Answer {
+    let keys = &ctx.pass.owner().keys;
+    let alone = keys.alone().await;
+    let root = RootKey::generate().map_err(no_randomness)?;
+    SealedStore::rotate_root(ctx.txn(), &keys.unseal_key(), &root).map_err(no_randomness)?;
+    let pass = ctx.pass.clone();
+    ctx.once_answered(move || {
+        pass.barrier().install_root(root);
+        drop(alone);
+    });
     Ok(Reply::none())
 }
 

@@ -10,8 +10,11 @@ mod info;
 mod keys;
 mod loggers;
 mod seal;
+mod shares;
 mod tools;
 mod ui;
+
+pub use shares::KeyWork;
 
 use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
@@ -26,7 +29,6 @@ use bulla_barrier::{Pass, Txn};
 use bulla_kit::{Ctx, EngineError, Routes};
 use bulla_policy::Permit;
 use bulla_records::MountRecord;
-use bulla_seal::Keyring;
 use bulla_types::Time;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -36,11 +38,12 @@ pub enum Effect {
     /// The mount table is read anew and published.
     MountsChanged,
     PoliciesChanged,
-    /// A keyring that is stored now is put in force.
-    Keyring(Box<Keyring>),
     /// A device is taken off the broker.
     AuditRemoved(String),
     AuditedHeaders(AuditedHeaders),
+    /// What may count only if the answer goes out: see [`KeyWork`]. With it the answer is recorded before the batch is
+    /// committed, and an answer that cannot be recorded undoes the request.
+    OnceAnswered(Box<dyn FnOnce() + Send>),
     /// The server seals itself after the answer has been recorded.
     Seal,
 }
@@ -86,6 +89,11 @@ impl SysCtx {
         self.effects.lock().push(effect);
     }
 
+    /// As [`Effect::OnceAnswered`].
+    pub fn once_answered(&self, then: impl FnOnce() + Send + 'static) {
+        self.after_commit(Effect::OnceAnswered(Box::new(then)));
+    }
+
     /// The caller's token as it was sent.
     pub fn token_text(&self) -> String {
         self.request.token.as_ref().map(|t| t.dangerous_expose().to_owned()).unwrap_or_default()
@@ -113,6 +121,7 @@ impl Default for SysTables {
         system.extend(mounts::routes());
         system.extend(seal::routes());
         system.extend(keys::routes());
+        system.extend(shares::routes());
         system.extend(tools::routes());
         system.extend(audit::routes());
         system.extend(capabilities::routes());

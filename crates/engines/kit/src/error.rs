@@ -27,6 +27,9 @@ pub enum EngineError {
     /// The route does not know the operation.
     #[error("unsupported operation")]
     UnsupportedOperation,
+    /// As `UnsupportedOperation`, with a text of its own.
+    #[error("{0}")]
+    UnsupportedBecause(String),
     #[error("{0}")]
     UnsupportedMediaType(String),
     #[error("{0}")]

@@ -104,6 +104,16 @@ impl UnsealKey {
     }
 }
 
+impl UnsealKey {
+    /// A second copy in locked memory of its own.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn duplicate(&self) -> Result<Self, SealError> {
+        self.0.expose(Key::copy_of).map(Self)
+    }
+}
+
 impl fmt::Debug for UnsealKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("UnsealKey")

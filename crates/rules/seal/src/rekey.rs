@@ -62,6 +62,18 @@ impl Rekey {
         Self { target, verification, round: ShareRound::new(purpose, current.threshold(), nonce), pending: None }
     }
 
+    /// See [`ShareRound::duplicate`].
+    ///
+    /// # Errors
+    /// No locked memory for the new key.
+    pub fn duplicate(&self) -> Result<Self, SealError> {
+        let pending = match &self.pending {
+            Some(pending) => Some(Pending { key: pending.key.duplicate()?, round: pending.round.duplicate() }),
+            None => None,
+        };
+        Ok(Self { target: self.target, verification: self.verification, round: self.round.duplicate(), pending })
+    }
+
     pub fn target(&self) -> SealConfig {
         self.target
     }
@@ -201,6 +213,21 @@ mod tests {
         let Ok(Verified::InForce(_, target)) = rekey.verify("v2", again(&new[0])) else { panic!() };
         assert_eq!(target, config(2, 2));
         assert!(rekey.verification_round().is_none());
+    }
+
+    #[test]
+    fn a_copy_goes_its_own_way() {
+        let (rekey, old, _) = rekey(Verification::Required);
+        let mut copy = rekey.duplicate().unwrap();
+        assert!(matches!(copy.add("n", again(&old[0])), Ok(RoundProgress::More)));
+        assert_eq!((rekey.round().progress(), copy.round().progress()), (0, 1));
+        let (new, Finished::Verify(rekey)) = copy.finish(UnsealKey::generate().unwrap(), "v".into()).unwrap() else {
+            panic!()
+        };
+        let mut copy = rekey.duplicate().unwrap();
+        assert!(matches!(copy.verify("v", again(&new[0])), Ok(Verified::More)));
+        assert_eq!(rekey.verification_round().unwrap().progress(), 0);
+        assert!(matches!(copy.verify("v", again(&new[1])), Ok(Verified::InForce(..))));
     }
 
     #[test]

@@ -46,6 +46,12 @@ impl RootGeneration {
         Ok(Self { round: ShareRound::new(Purpose::RootGeneration, required, nonce), otp })
     }
 
+    /// See [`ShareRound::duplicate`].
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self { round: self.round.duplicate(), otp: self.otp.duplicate() }
+    }
+
     pub fn round(&self) -> &ShareRound {
         &self.round
     }

@@ -53,6 +53,10 @@ impl ShareSet {
         self.shares.len() >= usize::from(self.required)
     }
 
+    pub(crate) fn duplicate(&self) -> Self {
+        Self { required: self.required, shares: self.shares.iter().map(Share::duplicate).collect() }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.shares.clear();
     }
@@ -204,14 +208,29 @@ impl ShareRound {
     /// # Errors
     /// Wrong nonce or repeated share: nothing has changed. Anything else: the round is empty.
     pub fn add(&mut self, nonce: &str, share: Share) -> Result<RoundProgress, RoundError> {
-        if !ct_eq(nonce.as_bytes(), self.nonce.as_bytes()) {
-            return Err(RoundError::WrongNonce { purpose: self.purpose, nonce: self.nonce.clone() });
-        }
+        self.check_nonce(nonce)?;
         match self.set.add(share) {
             Added::Repeated => Err(RoundError::AlreadyProvided),
             Added::New if self.set.is_complete() => Ok(RoundProgress::Done(self.set.take_key()?)),
             Added::New => Ok(RoundProgress::More),
         }
+    }
+
+    /// A second copy of the state: a caller that may have to take a step back tries it on the copy.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self { purpose: self.purpose, nonce: self.nonce.clone(), set: self.set.duplicate() }
+    }
+
+    /// Refuses a nonce that is not this round's.
+    ///
+    /// # Errors
+    /// [`RoundError::WrongNonce`].
+    pub fn check_nonce(&self, nonce: &str) -> Result<(), RoundError> {
+        if ct_eq(nonce.as_bytes(), self.nonce.as_bytes()) {
+            return Ok(());
+        }
+        Err(RoundError::WrongNonce { purpose: self.purpose, nonce: self.nonce.clone() })
     }
 
     /// Erases the shares and goes on under another nonce.

@@ -82,6 +82,12 @@ impl Share {
         self.0.expose(|own| other.0.expose(|other| ct_eq(own, other)))
     }
 
+    /// A second copy, erased for itself.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.expose(SecretBytes::copy_of))
+    }
+
     pub(crate) fn into_bytes(self) -> SecretBytes {
         self.0
     }

@@ -28,7 +28,7 @@ struct Ciphers {
 /// Keys and store of an unsealed server. Dropped, and so erased, by the seal.
 pub struct Barrier {
     store: Store,
-    root: RootKey,
+    root: ArcSwap<RootKey>,
     keyring: parking_lot::Mutex<Keyring>,
     ciphers: ArcSwap<Ciphers>,
     names: Siv,
@@ -46,7 +46,7 @@ impl Barrier {
             ciphers: ArcSwap::from_pointee(Ciphers::of(&keyring)),
             encryptions: AtomicU64::new(0),
             keyring: parking_lot::Mutex::new(keyring),
-            root,
+            root: ArcSwap::from_pointee(root),
             store,
         }
     }
@@ -55,8 +55,13 @@ impl Barrier {
         &self.store
     }
 
-    pub fn root_key(&self) -> &RootKey {
-        &self.root
+    pub fn root_key(&self) -> Arc<RootKey> {
+        self.root.load_full()
+    }
+
+    /// Puts a root key in force under which the keyring is durable already.
+    pub fn install_root(&self, root: RootKey) {
+        self.root.store(Arc::new(root));
     }
 
     /// Term, install time in unix seconds, and values encrypted under it.
@@ -100,21 +105,24 @@ impl Barrier {
 
     /// The key of `path` (segments joined by `/`) below `prefix`, itself a physical prefix of this scope.
     pub(crate) fn name_key(&self, prefix: &[u8], path: &str) -> Result<PhysicalKey, BarrierError> {
-        let mut key = Vec::with_capacity(prefix.len() + path.len() + 64);
+        if path.is_empty() {
+            return Err(BarrierError::EmptyName);
+        }
+        // Known before anything is sealed, so that an endless path costs nothing.
+        let size = prefix.len() + path.len() + path.matches('/').count() * (TAG + 1) + TAG + 2;
+        if size > PhysicalKey::MAX {
+            return Err(BarrierError::KeyTooLong { size, limit: PhysicalKey::MAX });
+        }
+        let mut key = Vec::with_capacity(size);
         key.extend_from_slice(prefix);
         for segment in path.split('/') {
             self.push_segment(&mut key, segment)?;
         }
-        if key.len() > PhysicalKey::MAX {
-            return Err(BarrierError::KeyTooLong { size: key.len(), limit: PhysicalKey::MAX });
-        }
+        debug_assert_eq!(key.len(), size, "the size is known beforehand");
         Ok(PhysicalKey(key))
     }
 
     fn push_segment(&self, key: &mut Vec<u8>, segment: &str) -> Result<(), BarrierError> {
-        if segment.is_empty() {
-            return Err(BarrierError::EmptyName);
-        }
         let length = u16::try_from(segment.len() + TAG)
             .map_err(|_| BarrierError::KeyTooLong { size: segment.len(), limit: usize::from(u16::MAX) - TAG })?;
         let mut sealed = Vec::with_capacity(segment.len() + TAG);

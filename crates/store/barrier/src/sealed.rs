@@ -99,8 +99,22 @@ impl SealedStore {
     /// # Errors
     /// No randomness.
     pub fn rekey(txn: &Txn, config: &SealConfig, unseal: &UnsealKey) -> Result<(), SealedStoreError> {
-        let sealed = seal_root_key(unseal, txn.barrier().root_key()).map_err(|_| SealedStoreError::Randomness)?;
+        let sealed = seal_root_key(unseal, &txn.barrier().root_key()).map_err(|_| SealedStoreError::Randomness)?;
         txn.put(meta_key(meta::SEAL_CONFIG), config.to_bytes());
+        txn.put(meta_key(meta::ROOT_KEY), sealed);
+        Ok(())
+    }
+
+    /// Writes a new root key, and the keyring under it, inside the caller's transaction; [`Barrier::install_root`] puts
+    /// it in force after the commit. Nothing else that changes keys may run meanwhile.
+    ///
+    /// # Errors
+    /// No randomness.
+    pub fn rotate_root(txn: &Txn, unseal: &UnsealKey, root: &RootKey) -> Result<(), SealedStoreError> {
+        let keyring = txn.barrier().with_keyring(|keyring| seal_keyring(root, keyring));
+        let keyring = keyring.map_err(|_| SealedStoreError::Randomness)?;
+        let sealed = seal_root_key(unseal, root).map_err(|_| SealedStoreError::Randomness)?;
+        txn.put(meta_key(meta::KEYRING), keyring);
         txn.put(meta_key(meta::ROOT_KEY), sealed);
         Ok(())
     }
@@ -110,7 +124,7 @@ impl SealedStore {
     /// # Errors
     /// No randomness.
     pub fn put_keyring(txn: &Txn, keyring: &Keyring) -> Result<(), SealedStoreError> {
-        let sealed = seal_keyring(txn.barrier().root_key(), keyring).map_err(|_| SealedStoreError::Randomness)?;
+        let sealed = seal_keyring(&txn.barrier().root_key(), keyring).map_err(|_| SealedStoreError::Randomness)?;
         txn.put(meta_key(meta::KEYRING), sealed);
         Ok(())
     }

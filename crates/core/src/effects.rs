@@ -1,0 +1,49 @@
+//! From a batch to what it changes in memory: mount table, policies, keys, devices.
+
+use crate::core::Core;
+use crate::state::Unsealed;
+use crate::sys::Effect;
+use bulla_barrier::{BarrierError, Committed, Pass, Txn};
+use std::sync::Arc;
+
+/// Commits and carries out the effects; the answer also says whether the server is to be sealed.
+///
+/// On a task of its own: a client that hangs up now must not leave a change durable and out of force. A keyring sealed
+/// under a root key that has been replaced meanwhile would be lost.
+///
+/// # Errors
+/// As [`Txn::commit`].
+pub async fn commit<T: Send + 'static>(
+    core: Arc<Core>,
+    pass: Pass<Unsealed>,
+    txn: Arc<Txn>,
+    effects: Vec<Effect>,
+    outcome: T,
+) -> Result<(Committed<T>, bool), BarrierError> {
+    let work = async move {
+        let committed = txn.commit(outcome).await?;
+        let seals = carry_out(&core, &pass, effects).await;
+        Ok((committed, seals))
+    };
+    // The task only ends early with the process.
+    tokio::spawn(work).await.unwrap_or(Err(BarrierError::Over))
+}
+
+async fn carry_out(core: &Arc<Core>, pass: &Pass<Unsealed>, effects: Vec<Effect>) -> bool {
+    let mut seals = false;
+    for effect in effects {
+        match effect {
+            Effect::MountsChanged => {
+                if let Err(error) = core.reload_mounts(pass).await {
+                    tracing::error!(%error, "the mount table could not be read anew");
+                }
+            }
+            Effect::PoliciesChanged => pass.owner().policies_changed(),
+            Effect::AuditRemoved(path) => drop(pass.owner().audit.remove(&path)),
+            Effect::AuditedHeaders(headers) => pass.owner().audited_headers.store(Arc::new(headers)),
+            Effect::OnceAnswered(then) => then(),
+            Effect::Seal => seals = true,
+        }
+    }
+    seals
+}

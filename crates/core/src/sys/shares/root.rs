@@ -1,0 +1,200 @@
+//! A new root token from the shares: `sys/generate-root-token/…` with a token, `sys/generate-root/…` without; and
+//! `sys/decode-token`, which takes the one-time password off the result.
+
+use super::{Begun, CancelParams, Family, Held, ShareParams, authenticate, fresh_nonce, parse_share, seal_config};
+use crate::sys::SysCtx;
+use crate::token::{NewToken, issue};
+use bulla_crypto::random;
+use bulla_kit::{Answer, EngineError, NoParams, Params, Reply, Route};
+use bulla_seal::{Purpose, RootGeneration, RoundProgress, decode_token};
+use bulla_secret::SecretText;
+use serde_json::{Map, Value, json};
+
+/// The tokens made here have the reference's short form, `s.` and 24 characters: tools take the length of the one-time
+/// password from it.
+const TOKEN_LENGTH: usize = 26;
+
+#[derive(Params)]
+struct AttemptParams {
+    /// The one-time password, as long as the token; made here if not given.
+    otp: String,
+    /// A PGP key to encrypt the token to.
+    pgp_key: String,
+}
+
+#[derive(Params)]
+struct DecodeParams {
+    /// The token under its password, base64.
+    encoded_token: String,
+    /// The one-time password.
+    otp: String,
+}
+
+pub fn routes() -> Vec<Route<SysCtx>> {
+    use Family::{Legacy, Token};
+    vec![
+        attempt_route(Route::token("generate-root-token/attempt"), Token),
+        update_route(Route::token("generate-root-token/update"), Token),
+        attempt_route(Route::public("generate-root/attempt"), Legacy),
+        update_route(Route::public("generate-root/update"), Legacy),
+        Route::public("decode-token").help("Take the one-time password off a generated token.", "").update(decode),
+    ]
+}
+
+fn attempt_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
+    route
+        .help("Start, show or cancel the making of a root token.", "Cancelling with a nonce cancels only that one.")
+        .read(move |ctx, p| status(ctx, p, family))
+        .update(move |ctx, p| start(ctx, p, family))
+        .delete(move |ctx, p| cancel(ctx, p, family))
+}
+
+fn update_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
+    route.help("Present an unseal share.", "The last one gives the token.").update(move |ctx, p| update(ctx, p, family))
+}
+
+/// What an answer tells besides the state of the round.
+#[derive(Default)]
+struct Extra<'a> {
+    otp: &'a str,
+    /// The token, once it is made.
+    encoded: Option<&'a str>,
+    /// Answers to shares tell other members than those to starts.
+    of_update: bool,
+}
+
+fn shown(family: Family, made: Option<(&str, u8)>, required: u8, extra: &Extra<'_>) -> Answer {
+    let mut out = Map::new();
+    let encoded = extra.encoded.unwrap_or_default();
+    out.insert("started".into(), made.is_some().into());
+    out.insert("progress".into(), made.map_or(0, |(_, progress)| progress).into());
+    out.insert("required".into(), required.into());
+    out.insert("complete".into(), extra.encoded.is_some().into());
+    let length = if extra.of_update { 0 } else { TOKEN_LENGTH };
+    if family == Family::Legacy || made.is_some() {
+        out.insert("nonce".into(), made.map_or("", |(nonce, _)| nonce).into());
+        out.insert("pgp_fingerprint".into(), "".into());
+    }
+    if family == Family::Legacy || !extra.of_update {
+        out.insert("otp".into(), extra.otp.into());
+        out.insert("otp_length".into(), length.into());
+    }
+    if family == Family::Legacy || extra.of_update {
+        out.insert("encoded_token".into(), encoded.into());
+    }
+    if family == Family::Legacy {
+        out.insert("encoded_root_token".into(), encoded.into());
+    }
+    let reply = Reply::json(&Value::Object(out))?;
+    Ok(if family == Family::Legacy { reply.bare() } else { reply })
+}
+
+fn state(generation: &RootGeneration) -> (&str, u8) {
+    (generation.round().nonce(), generation.round().progress())
+}
+
+async fn status(ctx: SysCtx, _: NoParams, family: Family) -> Answer {
+    family.check_open(&ctx)?;
+    let held = ctx.pass.owner().keys.root_generation().await;
+    let required = seal_config(&ctx).await?.threshold();
+    shown(family, Begun::seen(&held, family).map(state), required, &Extra::default())
+}
+
+async fn start(ctx: SysCtx, params: AttemptParams, family: Family) -> Answer {
+    family.check_open(&ctx)?;
+    if !params.pgp_key.is_empty() {
+        return Err(EngineError::bad("encrypting the root token to a PGP key is not available yet"));
+    }
+    let own = params.otp.is_empty();
+    let otp = if own { random::base62(TOKEN_LENGTH).map_err(|_| no_randomness())? } else { params.otp };
+    let required = seal_config(&ctx).await?.threshold();
+    let generation = RootGeneration::start(required, fresh_nonce()?, SecretText::from(otp.clone()), TOKEN_LENGTH)
+        .map_err(|error| EngineError::bad(error.to_string()))?;
+    let held = ctx.pass.owner().keys.root_generation().await;
+    if held.is_some() {
+        return Err(EngineError::bad(Purpose::RootGeneration.already_in_progress()));
+    }
+    // A password that the caller brought along is not repeated.
+    let extra = Extra { otp: if own { &otp } else { "" }, ..Extra::default() };
+    let answer = shown(family, Some(state(&generation)), required, &extra);
+    Begun::replace(&ctx, held, Some((family, generation)));
+    answer
+}
+
+fn no_randomness() -> EngineError {
+    EngineError::internal("no randomness could be had from the system")
+}
+
+async fn cancel(ctx: SysCtx, params: CancelParams, family: Family) -> Answer {
+    family.check_open(&ctx)?;
+    let held = ctx.pass.owner().keys.root_generation().await;
+    if let Some(generation) = Begun::check_cancel(&held, family)? {
+        if !params.nonce.is_empty() {
+            generation.round().check_nonce(&params.nonce).map_err(|e| EngineError::bad(e.to_string()))?;
+        }
+        Begun::replace(&ctx, held, None);
+    }
+    Ok(Reply::none())
+}
+
+fn check_share(params: &ShareParams, family: Family) -> Result<(), EngineError> {
+    match (family, params.key.is_empty(), params.nonce.is_empty()) {
+        (Family::Legacy, true, _) => Err(EngineError::bad("'key' must be specified in request body as JSON")),
+        (Family::Token, _, true) => Err(EngineError::bad("nonce is required")),
+        (Family::Token, true, _) => Err(EngineError::bad("key is required")),
+        _ => Ok(()),
+    }
+}
+
+async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
+    family.check_open(&ctx)?;
+    check_share(&params, family)?;
+    let share = parse_share(&params.key)?;
+    let mut held = ctx.pass.owner().keys.root_generation().await;
+    let none = || EngineError::bad(Purpose::RootGeneration.none_in_progress());
+    let mut next = Begun::seen(&held, family).ok_or_else(none)?.duplicate();
+    let required = next.round().required();
+    let outcome = match next.add(&params.nonce, share) {
+        Ok(RoundProgress::More) => {
+            let answer = shown(family, Some(state(&next)), required, &Extra { of_update: true, ..Extra::default() });
+            Begun::replace(&ctx, held, Some((family, next)));
+            return answer;
+        }
+        Ok(RoundProgress::Done(key)) => authenticate(&ctx, &key).await.map_err(aborted),
+        Err(error) => Err(EngineError::bad(error.to_string())),
+    };
+    match outcome {
+        Ok(()) => finish(&ctx, held, next, family).await,
+        Err(error) => {
+            // What failed is over at once: shares that gave no key are gone.
+            Begun::keep(&mut held, family, next);
+            Err(error)
+        }
+    }
+}
+
+fn aborted(error: EngineError) -> EngineError {
+    match error {
+        EngineError::BadRequest(text) => EngineError::bad(format!("root generation aborted: {text}")),
+        other => other,
+    }
+}
+
+/// The token is written in the request's own batch; it counts together with the end of the operation.
+async fn finish(ctx: &SysCtx, held: Held<RootGeneration>, generation: RootGeneration, family: Family) -> Answer {
+    let id = format!("s.{}", random::base62(TOKEN_LENGTH - 2).map_err(|_| no_randomness())?);
+    let nonce = generation.round().nonce().to_owned();
+    let required = generation.round().required();
+    let new = NewToken::root(ctx.ctx.request.namespace, Some(id));
+    let issued = issue(ctx.txn(), new, ctx.now()).await?;
+    let encoded = generation.finish(&issued.id).map_err(|error| EngineError::internal(error.to_string()))?;
+    Begun::replace(ctx, held, None);
+    let extra = Extra { encoded: Some(&encoded), of_update: true, ..Extra::default() };
+    shown(family, Some((&nonce, required)), required, &extra)
+}
+
+async fn decode(_: SysCtx, params: DecodeParams) -> Answer {
+    let token = decode_token(&params.encoded_token, &SecretText::from(params.otp))
+        .map_err(|error| EngineError::bad(error.to_string()))?;
+    Reply::json(&json!({ "token": token.dangerous_expose() }))
+}
