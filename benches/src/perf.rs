@@ -21,7 +21,10 @@ pub fn report(watching: Option<Child>, folder: &Path) {
         .output();
     let Ok(output) = output else { return };
     let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().filter(|l| !l.starts_with('#') && !l.trim().is_empty()).take(40).for_each(|line| println!("    {line}"));
+    text.lines()
+        .filter(|l| !l.starts_with('#') && !l.trim().is_empty())
+        .take(40)
+        .for_each(|line| println!("    {line}"));
 }
 
 /// Seconds of processor time that the process has used so far.
