@@ -7,6 +7,8 @@
 use bulla_testkit::{Client, Connection, Hit, Keys, Needles, ServerOptions, ServerProcess, scan_memory, tally};
 use bulla_tests::{Planted, audit_file, kv_mounts, mark, plant};
 use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 #[test]
 fn sealing_erases_what_clients_know_over_plain_http() {
@@ -104,6 +106,37 @@ fn sealing_under_load_erases_what_was_in_flight() {
         let done: usize = workers.into_iter().map(|w| w.join().unwrap()).sum();
         assert!(done > 0, "nothing was in flight");
     });
+}
+
+/// A development server sets itself up on its main thread, and tells its keys on standard output.
+#[test]
+fn sealing_a_development_server_erases_what_it_set_up() {
+    let mut child = Command::new(bulla_testkit::binary())
+        .args(["server", "-dev", "-dev-no-store-token", "-dev-listen-address=127.0.0.1:19999"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines: Vec<String> = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap)
+        .take_while(|line| !line.contains("server started"))
+        .collect();
+    let told = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    let (key, token) = (told("Unseal Key:"), told("Root Token:"));
+    let client = Client { address: "127.0.0.1:19999".into(), tls: false, token: Some(token.clone()) };
+    let value = mark("dev-value");
+    let _ = client.post("secret/data/s", json!({ "data": { "k": value } })).ok();
+
+    let mut needles = Needles::default();
+    needles.text("root-token", &token).text("unseal-key", &key).text("value", &value);
+    let before = scan_memory(child.id(), &needles).unwrap();
+    let _ = client.put("sys/seal", json!({})).is(204);
+    let after = scan_memory(child.id(), &needles).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!before.is_empty(), "the scan is blind");
+    assert!(after.is_empty(), "after the seal: {after:#?}");
 }
 
 /// The same share with one bit of its middle turned.

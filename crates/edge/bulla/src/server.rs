@@ -97,6 +97,9 @@ async fn serve(
         None => None,
     };
     announce(&config, &listeners, ready.as_ref());
+    // Told; a seal finds nothing of it, neither kept nor in dead frames of this thread, which serves no requests.
+    drop(ready);
+    bulla_secret::scrub_stack_by(bulla_secret::SCRUB_LIMIT / 2);
     if bulla_secret::mlock_refused() && !config.disable_mlock {
         tracing::warn!(
             "the system refuses to keep keys out of swap; raise the limit of locked memory or turn swap off"
