@@ -5,8 +5,8 @@ use crate::core::Core;
 use crate::mounts::{self, MountStore, builtin_mounts, new_mount, open_engine};
 use crate::policy::{AclCache, install_builtin};
 use crate::refusal::Chain;
-use crate::sys::KeyWork;
 use crate::state::{Cluster, MountTable, State, Unsealed};
+use crate::sys::KeyWork;
 use crate::token::{NewToken, issue};
 use arc_swap::ArcSwap;
 use bulla_audit::{Broker, Device};
@@ -185,6 +185,7 @@ impl Core {
             audited_headers: ArcSwap::from_pointee(headers),
             cluster,
             keys,
+            moves: parking_lot::Mutex::default(),
             workers: CancellationToken::new(),
         }
     }

@@ -160,11 +160,7 @@ impl<'a> Attempt<'a> {
 
     /// Doors 11 and 10 in this order. New shares in force that nobody was told would lock everybody out for good, so
     /// that an answer that cannot be recorded leaves all as it was.
-    async fn answer_then_commit(
-        self,
-        known: &Known,
-        outcome: Result<Reply, Refusal>,
-    ) -> Result<Done, BarrierError> {
+    async fn answer_then_commit(self, known: &Known, outcome: Result<Reply, Refusal>) -> Result<Done, BarrierError> {
         let answer = self.answer(known, outcome);
         let Ok(disclosable) = record::try_response(&self.scene(known), answer).await else {
             return Ok(Done { answer: record::audit_failed(), seals: false });

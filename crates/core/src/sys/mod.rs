@@ -20,7 +20,7 @@ use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
 
 use crate::core::Core;
-use crate::mounts;
+use crate::mounts::{self, Move};
 use crate::policy::{self, PolicyStore};
 use crate::request::Request;
 use crate::state::{State, Unsealed};
@@ -38,6 +38,8 @@ pub enum Effect {
     /// The mount table is read anew and published.
     MountsChanged,
     PoliciesChanged,
+    /// A mount has its new path; the status is kept for those who ask.
+    MountMoved(Move),
     /// A device is taken off the broker.
     AuditRemoved(String),
     AuditedHeaders(AuditedHeaders),

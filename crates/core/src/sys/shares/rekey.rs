@@ -43,14 +43,19 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 
 fn init_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
     route
-        .help("Start, show or cancel the making of new unseal shares.", "Cancelling with a nonce cancels only that one.")
+        .help(
+            "Start, show or cancel the making of new unseal shares.",
+            "Cancelling with a nonce cancels only that one.",
+        )
         .read(move |ctx, p| status(ctx, p, family))
         .update(move |ctx, p| init(ctx, p, family))
         .delete(move |ctx, p| cancel(ctx, p, family))
 }
 
 fn update_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
-    route.help("Present an unseal share.", "The last one gives the new shares.").update(move |ctx, p| update(ctx, p, family))
+    route
+        .help("Present an unseal share.", "The last one gives the new shares.")
+        .update(move |ctx, p| update(ctx, p, family))
 }
 
 fn verify_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {

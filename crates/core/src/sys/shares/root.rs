@@ -6,8 +6,8 @@ use crate::sys::SysCtx;
 use crate::token::{NewToken, issue};
 use bulla_crypto::random;
 use bulla_kit::{Answer, EngineError, NoParams, Params, Reply, Route};
-use bulla_secret::SecretText;
 use bulla_seal::{Purpose, RootGeneration, RoundProgress, decode_token};
+use bulla_secret::SecretText;
 use serde_json::{Map, Value, json};
 
 /// The tokens made here have the reference's short form, `s.` and 24 characters: tools take the length of the one-time
@@ -108,9 +108,8 @@ async fn start(ctx: SysCtx, params: AttemptParams, family: Family) -> Answer {
     let own = params.otp.is_empty();
     let otp = if own { random::base62(TOKEN_LENGTH).map_err(|_| no_randomness())? } else { params.otp };
     let required = seal_config(&ctx).await?.threshold();
-    let generation =
-        RootGeneration::start(required, fresh_nonce()?, SecretText::from(otp.clone()), TOKEN_LENGTH)
-            .map_err(|error| EngineError::bad(error.to_string()))?;
+    let generation = RootGeneration::start(required, fresh_nonce()?, SecretText::from(otp.clone()), TOKEN_LENGTH)
+        .map_err(|error| EngineError::bad(error.to_string()))?;
     let held = ctx.pass.owner().keys.root_generation().await;
     if held.is_some() {
         return Err(EngineError::bad(Purpose::RootGeneration.already_in_progress()));
@@ -157,8 +156,7 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     let required = next.round().required();
     let outcome = match next.add(&params.nonce, share) {
         Ok(RoundProgress::More) => {
-            let answer =
-                shown(family, Some(state(&next)), required, &Extra { of_update: true, ..Extra::default() });
+            let answer = shown(family, Some(state(&next)), required, &Extra { of_update: true, ..Extra::default() });
             Begun::replace(&ctx, held, Some((family, next)));
             return answer;
         }

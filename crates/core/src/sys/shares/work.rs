@@ -85,11 +85,7 @@ pub struct KeyWork {
 
 impl KeyWork {
     pub fn new(unseal_key: UnsealKey) -> Self {
-        Self {
-            rekey: Arc::default(),
-            root: Arc::default(),
-            unseal_key: parking_lot::Mutex::new(Arc::new(unseal_key)),
-        }
+        Self { rekey: Arc::default(), root: Arc::default(), unseal_key: parking_lot::Mutex::new(Arc::new(unseal_key)) }
     }
 
     /// The place of a rekey. Everything that changes keys holds this lock until the change is in force: a keyring sealed
