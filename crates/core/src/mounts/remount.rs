@@ -117,6 +117,8 @@ async fn status(ctx: SysCtx, params: StatusParams) -> Answer {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::CoreConfig;
+    use crate::testing::Server;
 
     fn check(from: &str, to: &str) -> Option<String> {
         let path = |text| MountPath::parse(text).unwrap();
@@ -133,6 +135,26 @@ mod tests {
         assert_eq!(check("a/", "identity/x/").unwrap(), "cannot remount to destination identity/x/");
         assert_eq!(check("auth/a/", "auth/token/x/").unwrap(), "cannot remount to destination auth/token/x/");
         assert_eq!(check("auth/a/", "b/").unwrap(), "cannot remount auth mount to non-auth mount \"b/\"");
+    }
+
+    #[tokio::test]
+    async fn data_and_identity_move_along() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        for path in ["sys/mounts/a", "sys/mounts/taken"] {
+            server.write(path, json!({ "type": "box" })).await.ok();
+        }
+        server.write("a/x", json!({ "text": "kept" })).await.ok();
+        let before = server.read("sys/mounts/a").await.ok();
+        for (to, error) in [("taken", "path already in use at \"taken/\""), ("a/b", "path already in use at \"a/\"")] {
+            assert_eq!(server.write("sys/remount", json!({ "from": "a", "to": to })).await.error(), error);
+        }
+        assert_eq!(server.read("a/x").await.ok()["text"], "kept");
+        let moved = server.write("sys/remount", json!({ "from": "/a/", "to": "b/c" })).await;
+        let status = server.read(&format!("sys/remount/status/{}", moved.text("migration_id"))).await.ok();
+        assert_eq!(status["migration_info"]["target_mount"], "b/c/");
+        assert_eq!(server.read("b/c/x").await.ok()["text"], "kept");
+        assert_eq!(server.read("sys/mounts/b/c").await.ok(), before);
+        assert!(server.read("a/x").await.refused.is_some());
     }
 
     #[test]

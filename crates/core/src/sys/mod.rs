@@ -4,6 +4,7 @@
 
 pub mod always;
 mod capabilities;
+mod catalog;
 mod cubbyhole;
 mod host;
 mod info;
@@ -13,6 +14,7 @@ mod seal;
 mod shares;
 mod tools;
 mod ui;
+mod ui_headers;
 
 pub use shares::KeyWork;
 
@@ -131,6 +133,8 @@ impl Default for SysTables {
         system.extend(host::routes());
         system.extend(loggers::routes());
         system.extend(ui::routes());
+        system.extend(ui_headers::routes());
+        system.extend(catalog::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),
