@@ -70,6 +70,42 @@ fn shares_of_an_unfinished_or_failed_unseal_are_erased() {
     assert_clean(&server, &needles, "after an unseal");
 }
 
+/// A seal in the middle of work: what was being written and read at that moment is gone as well.
+#[test]
+fn sealing_under_load_erases_what_was_in_flight() {
+    let (server, client, keys) = ready(ServerOptions::default(), 1, 1);
+    let _ = audit_file(&server, &client);
+    kv_mounts(&client);
+    let text = mark("in-flight");
+    let mut needles = Needles::default();
+    needles.text("in-flight", &text).text("root-token", &keys.root_token);
+    let padded = text.repeat(40);
+    std::thread::scope(|scope| {
+        let (client, padded) = (&client, &padded);
+        let work = move |writer: usize| {
+            let mut connection = client.connect().unwrap();
+            for number in 0.. {
+                let path = format!("kv2/data/w{writer}/{number}");
+                let body = json!({ "data": { "k": padded } }).to_string();
+                let written = connection.send("POST", &path, &body);
+                let read = connection.send("GET", &path, "");
+                // The seal closes the connection; another would only tell the sealed server the token again.
+                if !matches!((written, read), (Ok(w), Ok(r)) if w.status == 200 && r.status == 200) {
+                    return number;
+                }
+            }
+            0
+        };
+        let workers: Vec<_> = (0..8).map(|w| scope.spawn(move || work(w))).collect();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert!(!scan_memory(server.pid(), &needles).unwrap().is_empty());
+        let _ = client.put("sys/seal", json!({})).is(204);
+        assert_clean(&server, &needles, "after a seal under load");
+        let done: usize = workers.into_iter().map(|w| w.join().unwrap()).sum();
+        assert!(done > 0, "nothing was in flight");
+    });
+}
+
 /// The same share with one bit of its middle turned.
 fn flipped(share: &str) -> String {
     let mut bytes = hex::decode(share).unwrap();

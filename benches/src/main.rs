@@ -1,2 +1,28 @@
-//! bulla-benches
-fn main() {}
+//! Measurements that are kept. Each starts a real server pinned to one core and loads it from another.
+//!
+//! `cargo run --release -p bulla-benches -- first` reads, writes and one connection, with the device's own speed beside.
+//! `… -- first --perf` shows, too, where the server's time goes.
+//!
+//! Needs `taskset`, `wrk` and, for the second, `perf`. `BULLA_BIN` names the server, `BULLA_BENCH_DATA` the folder for its
+//! store (a temporary one if not given), `BULLA_BENCH_SECONDS` how long each load runs (10).
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+mod device;
+mod first;
+mod perf;
+mod wrk;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["first"] => first::run(false),
+        ["first", "--perf"] => first::run(true),
+        _ => {
+            eprintln!("usage: bulla-benches first [--perf]");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -77,8 +78,7 @@ impl ServerProcess {
     /// Everything but the process.
     pub fn prepare(options: ServerOptions) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        let server = Self { folder, options, address: format!("127.0.0.1:{port}"), child: None };
+        let server = Self { folder, options, address: format!("127.0.0.1:{}", free_port()), child: None };
         server.write_config();
         server
     }
@@ -138,6 +138,8 @@ impl ServerProcess {
 
     /// Starts the process and waits for its first answer; gives back how long that took.
     pub fn launch(&mut self) -> Duration {
+        // Building it is not starting it.
+        let _ = self.binary();
         let begin = Instant::now();
         self.spawn();
         let client = self.client();
@@ -253,6 +255,15 @@ impl Drop for ServerProcess {
             tail.iter().rev().for_each(|line| eprintln!("  {line}"));
         }
     }
+}
+
+/// Below the range from which the system gives ports to clients: a client that calls again and again until the server
+/// listens would sooner or later be given the server's own port, and be connected to itself.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 10_000).unwrap_or_default();
+    let candidates = std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000);
+    candidates.take(12_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 fn text(value: &Value) -> String {

@@ -23,7 +23,8 @@ pub enum PathError {
 
 /// The path below `/v1/`, decoded once, without a leading slash; a trailing slash is kept because it means "folder".
 ///
-/// There are no empty, `.` or `..` segments and no control characters in it, so that it can mean only one thing.
+/// There are no `.` or `..` segments and no control characters in it, and no empty segments at its ends, so that it can
+/// mean only one thing.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct RequestPath(String);
@@ -40,12 +41,13 @@ impl RequestPath {
             return Err(PathError::Control);
         }
         let body = path.strip_suffix('/').unwrap_or(path);
-        for segment in body.split('/') {
-            match segment {
-                "." | ".." => return Err(PathError::Relative),
-                "" if !path.is_empty() => return Err(PathError::EmptySegment),
-                _ => {}
-            }
+        if body.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(PathError::Relative);
+        }
+        // Empty segments come from slashes that a client encoded (`https:%2F%2Fhost`); they are names like any other.
+        // At the ends they could be taken for the slash that means "folder".
+        if path.starts_with('/') || body.ends_with('/') {
+            return Err(PathError::EmptySegment);
         }
         Ok(Self(path.to_owned()))
     }
@@ -106,7 +108,7 @@ impl MountPath {
     /// As [`RequestPath::parse`]; an empty path is an empty segment.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let path = RequestPath::parse(text)?.as_folder().0;
-        if path.is_empty() {
+        if path.is_empty() || path.contains("//") {
             return Err(PathError::EmptySegment);
         }
         Ok(Self(path))
@@ -136,11 +138,13 @@ mod tests {
 
     #[test]
     fn one_reading_or_none() {
-        for good in ["kv/a", "kv/a/", "", "kv/..a", "kv/a..b", "kv/ä", "kv/with space", "kv/...", "a%2e"] {
+        for good in
+            ["kv/a", "kv/a/", "", "kv/..a", "kv/a..b", "kv/ä", "kv/with space", "kv/...", "a%2e", "kv/https://a/b"]
+        {
             assert_eq!(RequestPath::parse(good).unwrap().as_str(), good);
         }
         assert_eq!(RequestPath::parse("/kv").unwrap().as_str(), "kv");
-        for bad in ["kv/../a", "..", "./a", "a/.", "kv//a", "//", "a//"] {
+        for bad in ["kv/../a", "..", "./a", "a/.", "//", "a//", "///a"] {
             assert!(RequestPath::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(RequestPath::parse("a\u{0}b"), Err(PathError::Control));
@@ -164,5 +168,6 @@ mod tests {
         assert_eq!(MountPath::parse("a/b/").unwrap().as_str(), "a/b/");
         assert!(MountPath::parse("").is_err());
         assert!(MountPath::parse("/").is_err());
+        assert!(MountPath::parse("a//b").is_err());
     }
 }

@@ -118,17 +118,21 @@ async fn write_tuning(ctx: SysCtx, input: Input, class: MountClass) -> Answer {
     };
     let given = Settings(input.body.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect());
     tune(&given, &mut record, &ctx.core.config)?;
-    let version = |record: &MountRecord| record.options.as_ref().and_then(|o| o.get("version").cloned());
-    let before = version(&record);
+    let before = record.options.clone();
     if let Some(raw) = given.0.get("options") {
         change_options(&ctx, &mut record, raw).await?;
     }
     store.put(&record)?;
     ctx.after_commit(Effect::MountsChanged);
-    if record.kind == "kv" && before.as_deref() != Some("2") && version(&record).as_deref() == Some("2") {
-        return Ok(Reply::none().warn("The mount was upgraded from version 1 to version 2: its paths have changed."));
+    // Changed options are answered with an envelope, as the reference does where an engine had work to do.
+    let reply = if record.options == before { Reply::none() } else { Reply::empty() };
+    let is_second = |options: &Option<IndexMap<String, String>>| {
+        options.as_ref().and_then(|o| o.get("version")).is_some_and(|version| version == "2")
+    };
+    if record.kind == "kv" && !is_second(&before) && is_second(&record.options) {
+        return Ok(reply.warn("The mount was upgraded from version 1 to version 2: its paths have changed."));
     }
-    Ok(Reply::none())
+    Ok(reply)
 }
 
 /// New options are merged into the old; the engine is set up with them in the same transaction.

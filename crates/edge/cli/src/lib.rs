@@ -19,6 +19,7 @@ mod flags;
 mod help;
 mod output;
 mod program;
+mod show;
 mod token_file;
 mod ui;
 

@@ -92,8 +92,14 @@ struct Ran {
 }
 
 fn ran_with(fake: &Fake, words: &[&str], input: &str) -> Ran {
+    ran_at(fake, words, input, "")
+}
+
+/// `home` is where the token file is; none if empty.
+fn ran_at(fake: &Fake, words: &[&str], input: &str, home: &str) -> Ran {
     let address = format!("http://127.0.0.1:{}", fake.port);
-    let env = Env::from([("VAULT_ADDR", address.as_str()), ("BAO_TOKEN", "tok"), ("VAULT_MAX_RETRIES", "0")]);
+    let pairs = [("VAULT_ADDR", address.as_str()), ("BAO_TOKEN", "tok"), ("VAULT_MAX_RETRIES", "0"), ("HOME", home)];
+    let env = Env::from(pairs);
     let (out, err) = (Sink::default(), Sink::default());
     let ui =
         Ui::of_test(Box::new(out.clone()), Box::new(err.clone()), Box::new(Cursor::new(input.as_bytes().to_vec())));
@@ -250,6 +256,66 @@ fn tokens() {
 }
 
 #[test]
+fn login_remembers_the_token() {
+    let fake = Fake::answering(&[
+        (
+            "PUT /v1/auth/userpass/login/ann",
+            200,
+            r#"{"auth":{"client_token":"hvs.ann","accessor":"acc","policies":["default"],"token_policies":["default"],
+               "metadata":{"username":"ann"},"lease_duration":1800,"renewable":true}}"#,
+        ),
+        ("GET /v1/auth/token/lookup-self", 200, r#"{"data":{"accessor":"acc","policies":["root"],"ttl":0}}"#),
+    ]);
+    let home = std::env::temp_dir().join(format!("bulla-login-{}", std::process::id()));
+    std::fs::create_dir_all(&home).unwrap();
+    let (file, home) = (home.join(".vault-token"), home.to_str().unwrap());
+    let by_name = ["login", "-method=userpass", "username=ann", "password=pw"];
+
+    let ran = ran_at(&fake, &by_name, "", home);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.starts_with("Success! You are now authenticated."));
+    assert!(ran.out.ends_with("\npolicies               [\"default\"]\ntoken_meta_username    ann\n"), "{}", ran.out);
+    assert!(ran.err.contains("BAO_TOKEN"), "the variable still wins: {}", ran.err);
+    assert!(fake.seen()[0].starts_with(r#"PUT /v1/auth/userpass/login/ann {"password":"pw"}"#));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "hvs.ann");
+
+    std::fs::remove_file(&file).unwrap();
+    let only = ran_at(&fake, &["login", "-token-only", by_name[1], by_name[2], by_name[3]], "", home);
+    assert_eq!((only.out.as_str(), only.err.as_str()), ("hvs.ann", ""));
+    let unstored = ran_at(&fake, &["login", "-no-store", "-format=json", "-"], "hvs.other\n", home);
+    assert!(unstored.out.contains("\"client_token\": \"hvs.other\"") && unstored.err.contains("not stored"));
+    assert!(fake.seen()[1].contains("[x-vault-token: hvs.other]"));
+    assert!(!file.exists());
+    assert_eq!(ran_at(&fake, &["login", "-no-print", "hvs.other"], "", home).out, "");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "hvs.other");
+    std::fs::remove_dir_all(home).unwrap();
+}
+
+const WRAPPED: &str = r#"{"wrap_info":{"token":"hvs.w","accessor":"a","ttl":300,"creation_time":"2026-11-24T16:16:42Z",
+    "creation_path":"secret/data/app"}}"#;
+
+#[test]
+fn wrapped_answers() {
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/internal/ui/mounts/secret/app", 200, V2),
+        ("GET /v1/secret/data/app", 200, WRAPPED),
+        ("PUT /v1/sys/wrapping/unwrap", 200, r#"{"data":{"a":"1"}}"#),
+    ]);
+    let wrapped = ran(&fake, &["kv", "get", "-wrap-ttl=5m", "secret/app"]);
+    let want = "Key                              Value\n---                              -----\n\
+                wrapping_token:                  hvs.w\nwrapping_accessor:               a\n\
+                wrapping_token_ttl:              5m\n\
+                wrapping_token_creation_time:    2026-11-24 16:16:42 +0000 UTC\n\
+                wrapping_token_creation_path:    secret/data/app\n";
+    assert_eq!(wrapped.out, want);
+    let seen = fake.seen();
+    assert!(!seen[0].contains("wrap-ttl") && seen[1].contains("[x-vault-wrap-ttl: 5m0s]"), "{seen:?}");
+    assert_eq!(ran(&fake, &["read", "-field=wrapping_token", "secret/data/app"]).out, "hvs.w");
+    assert_eq!(ran(&fake, &["unwrap", "-field=a", "hvs.w"]).out, "1");
+    assert!(fake.seen()[1].contains(r#"{"token":"hvs.w"} [x-vault-token: tok]"#));
+}
+
+#[test]
 fn initialisation_for_machines() {
     let fake = Fake::answering(&[
         ("GET /v1/sys/seal-status", 200, r#"{"type":"shamir"}"#),
@@ -264,6 +330,32 @@ fn initialisation_for_machines() {
     assert!(fake.seen()[1].contains(r#"{"secret_shares":1,"secret_threshold":1}"#));
     let table = ran(&fake, &["operator", "init"]).out;
     assert!(table.starts_with("Unseal Key 1: qg==\n\nInitial Root Token: hvs.root\n"), "{table}");
+}
+
+#[test]
+fn rounds_of_shares() {
+    const RUNNING: &str = r#"{"nonce":"n1","started":true,"progress":0,"required":2,"complete":false,"otp_length":26}"#;
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/generate-root/attempt", 200, RUNNING),
+        (
+            "PUT /v1/sys/generate-root/update",
+            200,
+            r#"{"nonce":"n1","started":true,"progress":2,"required":2,"complete":true,"encoded_token":"abc"}"#,
+        ),
+        ("GET /v1/sys/rekey/init", 200, r#"{"nonce":"","started":false,"t":0,"n":0,"progress":0,"required":2}"#),
+    ]);
+    let status = ran(&fake, &["operator", "generate-root", "-status"]).out;
+    assert_eq!(
+        status,
+        "Nonce         n1\nStarted       true\nProgress      0/2\nComplete      false\nOTP Length    26\n"
+    );
+    fake.seen();
+    let given = ran_with(&fake, &["operator", "generate-root", "-"], "share\n").out;
+    assert!(given.contains("Complete         true\nEncoded Token    abc\n"), "{given}");
+    assert!(fake.seen()[1].contains(r#"{"key":"share","nonce":"n1"}"#));
+    let idle = ran(&fake, &["operator", "rekey", "share"]);
+    assert!(idle.code == 1 && idle.err.contains("not in progress"));
+    assert_eq!(ran(&fake, &["operator", "rekey", "-status"]).out, "Nonce      n/a\nStarted    false\n");
 }
 
 #[test]
@@ -283,4 +375,30 @@ fn words_that_are_no_command() {
     assert_eq!(ran(&fake, &["read", "-format=xml", "a"]).err, "Invalid output format: xml\n");
     let late = ran(&fake, &["write", "-output-policy", "p", "a=1", "-force"]);
     assert!(late.err.contains("will not be parsed as flags: [-force]"), "{}", late.err);
+}
+
+/// All help pages are one file, so that a change of a flag or command shows in review as what it is: a change of promise.
+#[test]
+fn help_is_as_recorded() {
+    let mut text = crate::help::overview("bulla");
+    for (words, _) in crate::commands::GROUPS {
+        text.push_str(&format!("\n\n# {words}\n\n{}", crate::help::group("bulla", words).unwrap()));
+    }
+    for command in crate::commands::all() {
+        let help = crate::help::command("bulla", command);
+        // The flags every command has are recorded once, with `status`.
+        let own = help.split("\n\nFlags of every command").next().unwrap();
+        let shown = if command.name == "status" { &help } else { own };
+        text.push_str(&format!("\n\n# {}\n\n{shown}", command.name));
+    }
+    text.push('\n');
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/help.txt");
+    if std::env::var_os("BULLA_WRITE_GOLDEN").is_some() {
+        std::fs::write(file, &text).unwrap();
+    }
+    let recorded = std::fs::read_to_string(file).unwrap();
+    assert!(
+        recorded == text,
+        "help has changed; if that was meant: BULLA_WRITE_GOLDEN=1 cargo test -p bulla-cli help_is"
+    );
 }

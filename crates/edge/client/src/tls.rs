@@ -39,12 +39,7 @@ fn roots(options: &TlsOptions) -> Result<RootCertStore, ClientError> {
     if let Some(file) = &options.ca_cert {
         add(&mut roots, file)?;
     } else if let Some(folder) = &options.ca_path {
-        for entry in std::fs::read_dir(folder).map_err(|e| unusable(folder, e))? {
-            let file = entry.map_err(|e| unusable(folder, e))?.path();
-            if file.is_file() {
-                add(&mut roots, &file)?;
-            }
-        }
+        add_folder(&mut roots, folder)?;
     } else {
         // A system certificate that cannot be parsed must not keep the others from working.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -54,6 +49,17 @@ fn roots(options: &TlsOptions) -> Result<RootCertStore, ClientError> {
 
 fn add(roots: &mut RootCertStore, file: &Path) -> Result<(), ClientError> {
     certificates(file)?.into_iter().try_for_each(|cert| roots.add(cert).map_err(|e| unusable(file, e)))
+}
+
+/// Other files may lie there, too, such as the key beside a certificate.
+fn add_folder(roots: &mut RootCertStore, folder: &Path) -> Result<(), ClientError> {
+    for entry in std::fs::read_dir(folder).map_err(|e| unusable(folder, e))? {
+        let file = entry.map_err(|e| unusable(folder, e))?.path();
+        if file.is_file() && certificates(&file).is_ok() {
+            add(roots, &file)?;
+        }
+    }
+    if roots.is_empty() { Err(unusable(folder, "no file in it holds a certificate")) } else { Ok(()) }
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {

@@ -76,7 +76,9 @@ pub(crate) fn head(parts: &Parts, settings: &Settings) -> Result<Head, Early> {
 /// # Errors
 /// The answer to a body that is no JSON object or form within the limits.
 pub(crate) fn body(text: &[u8], form: bool, limits: &BodyLimits) -> Result<Body, Early> {
-    if !form {
+    // `curl -d '{…}'` sends JSON under the form's type unless told otherwise, and so do most scripts.
+    let looks_like_json = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+    if !form || looks_like_json {
         return Body::parse(text, limits).map_err(|e| Early::bad(e.to_string()));
     }
     let pairs = std::str::from_utf8(text).ok().and_then(query::pairs);

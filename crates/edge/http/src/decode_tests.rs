@@ -145,6 +145,8 @@ fn writes_need_a_leaf_and_patches_their_media_type() {
         patch("application/json"),
         Err(Early::Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, errors: vec![text.into()] })
     );
+    // Core refuses the verb itself there.
+    assert_eq!(decode("PATCH", "/v1/sys/init").map(|h| h.operation), Ok(Operation::Patch));
 }
 
 #[test]
@@ -172,4 +174,15 @@ fn bodies() {
     assert_eq!(body(b"", false, &limits).unwrap().to_json().get(), "{}");
     assert!(matches!(body(b"{", false, &limits), Err(Early::Refused { status: StatusCode::BAD_REQUEST, .. })));
     assert!(matches!(body(b"%zz", true, &limits), Err(Early::Refused { status: StatusCode::BAD_REQUEST, .. })));
+}
+
+/// A script that leaves the content type to curl lost its whole body: the JSON text became the name of a form member.
+#[test]
+fn json_under_the_forms_type_is_json() {
+    let limits = BodyLimits::default();
+    let read =
+        |text: &str, name: &str| body(text.as_bytes(), true, &limits).ok()?.get(name).map(|v| v.get().to_owned());
+    assert_eq!(read(" {\"a\":1}", "a").as_deref(), Some("1"));
+    assert_eq!(read("a=1&b=2", "b").as_deref(), Some("\"2\""));
+    assert_eq!(read("[1]", "a"), None);
 }

@@ -32,7 +32,7 @@ fn absorb(state: &mut [u64; 25], block: &[u8]) {
     }
 }
 
-/// Keccak-f[1600], section 3.3; lane (x, y) is at x + 5 y.
+/// `Keccak-f[1600]`, section 3.3; lane (x, y) is at x + 5 y.
 fn permute(state: &mut [u64; 25]) {
     for constant in ROUNDS {
         theta(state);

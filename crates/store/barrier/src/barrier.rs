@@ -105,21 +105,24 @@ impl Barrier {
 
     /// The key of `path` (segments joined by `/`) below `prefix`, itself a physical prefix of this scope.
     pub(crate) fn name_key(&self, prefix: &[u8], path: &str) -> Result<PhysicalKey, BarrierError> {
-        let mut key = Vec::with_capacity(prefix.len() + path.len() + 64);
+        if path.is_empty() {
+            return Err(BarrierError::EmptyName);
+        }
+        // Known before anything is sealed, so that an endless path costs nothing.
+        let size = prefix.len() + path.len() + path.matches('/').count() * (TAG + 1) + TAG + 2;
+        if size > PhysicalKey::MAX {
+            return Err(BarrierError::KeyTooLong { size, limit: PhysicalKey::MAX });
+        }
+        let mut key = Vec::with_capacity(size);
         key.extend_from_slice(prefix);
         for segment in path.split('/') {
             self.push_segment(&mut key, segment)?;
         }
-        if key.len() > PhysicalKey::MAX {
-            return Err(BarrierError::KeyTooLong { size: key.len(), limit: PhysicalKey::MAX });
-        }
+        debug_assert_eq!(key.len(), size, "the size is known beforehand");
         Ok(PhysicalKey(key))
     }
 
     fn push_segment(&self, key: &mut Vec<u8>, segment: &str) -> Result<(), BarrierError> {
-        if segment.is_empty() {
-            return Err(BarrierError::EmptyName);
-        }
         let length = u16::try_from(segment.len() + TAG)
             .map_err(|_| BarrierError::KeyTooLong { size: segment.len(), limit: usize::from(u16::MAX) - TAG })?;
         let mut sealed = Vec::with_capacity(segment.len() + TAG);

@@ -18,7 +18,7 @@ pub enum BarrierError {
     KeyTooLong { size: usize, limit: usize },
     #[error("the value is too large to be stored: {size} bytes of {limit}")]
     ValueTooLarge { size: usize, limit: usize },
-    #[error("the name has an empty segment")]
+    #[error("the name is empty")]
     EmptyName,
     #[error("no randomness could be had from the system")]
     Randomness,

@@ -41,6 +41,8 @@ struct Waiting {
     requests: VecDeque<Request>,
     /// Why nothing is taken any more.
     closed: Option<CommitError>,
+    /// The handle is gone: the thread may end.
+    ended: bool,
 }
 
 impl Queue {
@@ -58,12 +60,21 @@ impl Queue {
     /// Takes nothing more. After a clean close what waits is still served; otherwise it is answered with the reason.
     pub(crate) fn close(&self, why: CommitError) {
         let mut state = self.state.lock();
+        state.ended |= why == CommitError::Closed;
         let refused = if why == CommitError::Closed { VecDeque::new() } else { std::mem::take(&mut state.requests) };
         let why = state.closed.get_or_insert(why).clone();
         drop(state);
         self.arrived.notify_one();
         for request in refused {
             let _ = request.answer.send(Err(why.clone()));
+        }
+    }
+
+    /// Waits until the store is closed. A poisoned store keeps its engine till then, because readers still use it.
+    fn wait_for_end(&self) {
+        let mut state = self.state.lock();
+        while !state.ended {
+            self.arrived.wait(&mut state);
         }
     }
 
@@ -111,15 +122,17 @@ impl Committer {
     /// Serves until the store is closed. A panic (ours or the engine's) poisons the store instead of leaving callers waiting.
     pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let served = catch_unwind(AssertUnwindSafe(|| {
-            self.serve();
-            self.engine.close();
-        }));
-        if served.is_err() {
+        if catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
             shared.poison("the committer met a fault in the program");
         }
-        // Dropping a broken engine may panic again; it is on its way out either way.
-        let _ = catch_unwind(AssertUnwindSafe(move || drop(self)));
+        shared.queue.wait_for_end();
+        let ended = catch_unwind(AssertUnwindSafe(move || {
+            self.engine.close();
+            drop(self);
+        }));
+        if ended.is_err() {
+            tracing::error!("the engine met a fault in the program while it was closed");
+        }
     }
 
     fn serve(&mut self) {

@@ -133,3 +133,43 @@ impl MemoryView {
 fn at(versions: &Versions, seq: u64) -> Option<Bytes> {
     versions.iter().rev().find(|(written, _)| *written <= seq).and_then(|(_, value)| value.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Batch;
+
+    fn write(memory: &mut Memory, seq: u64) {
+        let mut batch = Batch::new();
+        batch.put(b"same".to_vec(), seq.to_be_bytes().to_vec());
+        batch.put(seq.to_be_bytes().to_vec(), vec![]);
+        if let Some(before) = seq.checked_sub(1) {
+            batch.delete(before.to_be_bytes().to_vec());
+        }
+        assert!(memory.write(&Group::new(seq, vec![batch])).is_ok());
+    }
+
+    fn versions(memory: &Memory) -> usize {
+        memory.map.read().keys.values().map(Vec::len).sum()
+    }
+
+    #[test]
+    fn old_versions_and_deleted_keys_go_once_nobody_can_see_them() {
+        let mut memory = Memory::new();
+        for seq in 1..100 {
+            write(&mut memory, seq);
+        }
+        assert_eq!(versions(&memory), 2, "one value and one key");
+        let held = memory.view();
+        for seq in 100..200 {
+            write(&mut memory, seq);
+        }
+        assert!(versions(&memory) > 200, "a view keeps what it sees");
+        let View::Memory(view) = &held else { return };
+        assert_eq!(view.get(b"same").as_deref(), Some(&99u64.to_be_bytes()[..]));
+        drop(held);
+        write(&mut memory, 200);
+        assert_eq!(versions(&memory), 2);
+        assert!(memory.map.read().trim.is_empty());
+    }
+}

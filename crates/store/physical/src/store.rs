@@ -99,7 +99,6 @@ impl Store {
 
     /// Answers what is queued, stops the committer and lets go of the engine; blocks meanwhile. Other clones are closed too.
     /// Snapshots still held go on reading, and keep the directory in use.
-    #[expect(clippy::needless_pass_by_value, reason = "the handle is over")]
     pub fn close(self) {
         self.0.close();
     }

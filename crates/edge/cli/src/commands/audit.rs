@@ -2,11 +2,7 @@
 
 use bulla_client::{Json, Request};
 
-use super::{
-    folder,
-    generic::data_from,
-    mounts::{fetch, path_for},
-};
+use super::{folder, generic::data_from, mounts::path_for, mounts_list::fetch};
 use crate::{
     command::{Command, Kind, MANY, Run},
     context::Ctx,

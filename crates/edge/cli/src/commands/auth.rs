@@ -5,6 +5,7 @@ use bulla_client::Request;
 use super::{
     folder, generic,
     mounts::{self, Noun},
+    mounts_list,
 };
 use crate::{
     command::{Command, Kind, Run},
@@ -68,7 +69,7 @@ pub static COMMANDS: &[Command] = &[
 ];
 
 fn list(ctx: &mut Ctx) -> Done {
-    mounts::list(ctx, Noun::Auth)
+    mounts_list::list(ctx, Noun::Auth)
 }
 
 fn enable(ctx: &mut Ctx) -> Done {

@@ -5,7 +5,8 @@ use bulla_types::go_duration_text;
 
 use super::{
     generic::{deleted_at, list_at, nothing_at, written_to},
-    kv::{MOUNT, place, show_path, show_titled},
+    kv::MOUNT,
+    kv_place::{place, show_path, show_titled},
 };
 use crate::{
     command::{Command, Kind, Run},

@@ -5,12 +5,16 @@ mod auth;
 mod generic;
 mod kv;
 mod kv_metadata;
+mod kv_place;
 mod lease;
 mod login;
 mod mounts;
+mod mounts_list;
 mod namespace;
 mod operator;
+mod operator_generate_root;
 mod operator_keys;
+mod operator_rekey;
 mod operator_rounds;
 mod policy;
 mod secrets;
@@ -41,7 +45,8 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         server::COMMANDS,
         operator::COMMANDS,
         operator_keys::COMMANDS,
-        operator_rounds::COMMANDS,
+        operator_rekey::COMMANDS,
+        operator_generate_root::COMMANDS,
         version::COMMANDS,
     ]
     .into_iter()

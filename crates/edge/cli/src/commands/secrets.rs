@@ -2,7 +2,10 @@
 
 use bulla_client::Request;
 
-use super::mounts::{self, Noun};
+use super::{
+    mounts::{self, Noun},
+    mounts_list,
+};
 use crate::{
     command::{Command, Kind, Run},
     context::Ctx,
@@ -62,7 +65,7 @@ pub static COMMANDS: &[Command] = &[
 ];
 
 fn list(ctx: &mut Ctx) -> Done {
-    mounts::list(ctx, Noun::Secrets)
+    mounts_list::list(ctx, Noun::Secrets)
 }
 
 fn enable(ctx: &mut Ctx) -> Done {

@@ -1,5 +1,6 @@
 //! Reading and writing versions of a secret.
 
+use super::nothing_to_patch;
 use super::records::{Config, KeyId, Metadata, VersionRecord};
 use super::secret;
 use crate::check_size;
@@ -132,7 +133,7 @@ pub async fn patch(ctx: Ctx, sent: WriteParams) -> Answer {
     check_object("data", &patch)?;
     let cas = check_and_set(&sent.options)?;
     let Some(Found { mut metadata, number, version }) = find(&ctx, path, 0).await? else {
-        return Err(EngineError::NotFound);
+        return Ok(nothing_to_patch());
     };
     if !version.is_live(ctx.now) {
         return Ok(Reply::json(&Shown::of(number, &version, &metadata))?.as_not_found());

@@ -2,6 +2,7 @@
 
 use super::config::version_limit;
 use super::custom::CustomPairs;
+use super::nothing_to_patch;
 use super::records::{Config, KeyId, Metadata};
 use super::secret;
 use crate::params::{ListParams, PathOnly, Sent, secret_path, writable_path};
@@ -110,7 +111,7 @@ pub async fn write(ctx: Ctx, sent: MetadataParams) -> Answer {
 
 pub async fn patch(ctx: Ctx, sent: MetadataParams) -> Answer {
     let path = writable_path(&sent.path)?.to_owned();
-    let Some(metadata) = secret::metadata(&ctx.view, &path).await? else { return Err(EngineError::NotFound) };
+    let Some(metadata) = secret::metadata(&ctx.view, &path).await? else { return Ok(nothing_to_patch()) };
     if sent.says_nothing() {
         return Ok(Reply::none());
     }

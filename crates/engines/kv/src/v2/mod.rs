@@ -18,7 +18,7 @@ mod versions;
 
 use crate::params::{PathOnly, secret_path};
 use bulla_kit::{
-    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, Input, MountSettings, NoParams, Reply, Route, Routes, View,
+    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, Input, MountSettings, Reply, Route, Routes, View,
 };
 use bulla_types::{Operation, Time};
 
@@ -131,7 +131,8 @@ fn by_number(pattern: &'static str, synopsis: &'static str) -> Route<Ctx> {
 
 /// A sub-tree's own path: no secret can be there.
 fn root(pattern: &'static str) -> Route<Ctx> {
-    let refuse = |_: Ctx, _: NoParams| std::future::ready(Ok(root_refused()));
+    // Takes whatever is sent: nothing in it is worth a warning of its own.
+    let refuse = |_: Ctx, _: Input| std::future::ready(Ok(root_refused()));
     Route::token(pattern)
         .help("The root of a sub-tree.", "Secrets are below it; `metadata` can be listed.")
         .read(refuse)
@@ -145,6 +146,15 @@ async fn metadata_exists(view: View, at: PathOnly) -> Result<bool, EngineError> 
         Some(path) => secret::exists(&view, path).await,
         None => Ok(false),
     }
+}
+
+/// The answer to a patch of what is not there: 404 without a body, which clients tell from one that names a version.
+fn nothing_to_patch() -> Reply {
+    let mut reply = Reply::raw("application/json", Vec::new());
+    if let Some(raw) = &mut reply.raw {
+        raw.status = Some(404);
+    }
+    reply
 }
 
 fn root_refused() -> Reply {

@@ -90,7 +90,8 @@ fn told(operation: Operation, answer: Answer) -> Told {
             told.status = if matches!(operation, Operation::Read | Operation::List) { 404 } else { 204 };
         }
         Ok(reply) => {
-            told.status = if reply.not_found { 404 } else { 200 };
+            let raw = reply.raw.as_ref().and_then(|raw| raw.status);
+            told.status = if reply.not_found { 404 } else { raw.unwrap_or(200) };
             told.data = reply.data.map(|data| serde_json::from_str(data.get()).unwrap()).unwrap_or_default();
             told.warnings = reply.warnings.len();
             told.text = reply.warnings.join("\n");

@@ -50,6 +50,19 @@ impl Home {
         set_mode(&self.dir, 0o700)?;
         protect_below(&self.dir)
     }
+
+    pub(super) fn protect_or_warn(&self) {
+        if let Err(cause) = self.protect() {
+            tracing::warn!(%cause, "the modes of the store's files could not be set");
+        }
+    }
+}
+
+/// The library is closed by now; what its workers wrote last gets its mode before the lock goes.
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.protect_or_warn();
+    }
 }
 
 fn make_dir(dir: &Path) -> io::Result<()> {

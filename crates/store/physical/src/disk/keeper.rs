@@ -6,12 +6,12 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fjall::{Database, Keyspace};
-
 use super::counter;
 use super::home::Home;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Intervals after the last write in which new files may still turn up.
+const RESTLESS: u32 = 60;
 
 pub(super) struct Keeper {
     durable: Arc<AtomicU64>,
@@ -23,23 +23,16 @@ pub(super) struct Keeper {
 struct Work {
     durable: Arc<AtomicU64>,
     home: Arc<Home>,
-    db: Database,
-    keyspace: Keyspace,
     written: u64,
-    files: (usize, usize),
+    /// How many more times to look for new files: compaction goes on for a while after the last write.
+    restless: u32,
 }
 
 impl Keeper {
     /// `seq` is durable, and `written` is what the file holds.
-    pub(super) fn start(
-        home: Arc<Home>,
-        db: Database,
-        keyspace: Keyspace,
-        seq: u64,
-        written: u64,
-    ) -> std::io::Result<Keeper> {
+    pub(super) fn start(home: Arc<Home>, seq: u64, written: u64) -> std::io::Result<Keeper> {
         let durable = Arc::new(AtomicU64::new(seq));
-        let mut work = Work { durable: Arc::clone(&durable), home, db, keyspace, written, files: (0, 0) };
+        let mut work = Work { durable: Arc::clone(&durable), home, written, restless: 0 };
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::Builder::new().name("bulla-keeper".into()).spawn(move || {
             while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
@@ -74,18 +67,16 @@ impl Work {
     fn once(&mut self) {
         let durable = self.durable.load(Relaxed);
         if durable > self.written {
+            self.restless = RESTLESS;
             match counter::write(&self.home.dir, durable) {
                 Ok(()) => self.written = durable,
                 // Not fatal: an older counter only notices less. A full disk ends up here.
                 Err(cause) => tracing::warn!(%cause, "the commit counter could not be written to its file"),
             }
         }
-        let files = (self.db.journal_count(), self.keyspace.table_count());
-        if files != self.files {
-            match self.home.protect() {
-                Ok(()) => self.files = files,
-                Err(cause) => tracing::warn!(%cause, "the modes of the store's files could not be set"),
-            }
+        if self.restless > 0 {
+            self.restless -= 1;
+            self.home.protect_or_warn();
         }
     }
 }

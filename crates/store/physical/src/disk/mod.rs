@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fjall::{Database, Keyspace, PersistMode};
+use fjall::{AbstractTree, Database, Keyspace, PersistMode};
 
 use self::counter::StoreId;
 use self::home::Home;
@@ -32,7 +32,7 @@ pub(crate) use self::view::DiskView;
 use crate::{Change, Engine, Group, RESERVED, Room, View, WriteError};
 
 /// The record every group carries; see [`StoreId::record`].
-const COUNTER_KEY: &[u8] = &[RESERVED, b'c', b'o', b'm', b'm', b'i', b't', b's'];
+pub(crate) const COUNTER_KEY: &[u8] = &[RESERVED, b'c', b'o', b'm', b'm', b'i', b't', b's'];
 
 #[derive(Debug, Clone, Copy)]
 pub struct DiskOptions {
@@ -40,6 +40,7 @@ pub struct DiskOptions {
     pub cache_bytes: u64,
     /// Writes are refused while the file system has less than this left (bytes): flushing and compaction need room to
     /// finish, and a store that never runs into the wall can go on as soon as there is room again.
+    /// Zero asks for running into the wall: then only opening the store again helps.
     pub reserve_bytes: u64,
 }
 
@@ -71,7 +72,7 @@ impl Engine for Disk {
     }
 
     fn write(&mut self, group: &Group) -> Result<u64, WriteError> {
-        self.wait_for_flush()?;
+        self.wait_for_workers()?;
         let merged = group.merged();
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
         batch.insert(&self.keyspace, COUNTER_KEY, self.id.record(group.seq()).as_slice());
@@ -88,6 +89,9 @@ impl Engine for Disk {
     }
 
     fn room(&mut self, bytes: usize) -> Room {
+        if self.options.reserve_bytes == 0 {
+            return Room::Enough;
+        }
         // Once into the journal, once more when it is flushed to a table.
         let needed = self.options.reserve_bytes.saturating_add(2 * bytes as u64);
         match self.free() {
@@ -108,12 +112,14 @@ impl Disk {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// The library makes a writer wait, without end, for flushes that may never come once its workers have died of a full
-    /// disk. So wait here, where the death is noticed.
-    fn wait_for_flush(&self) -> Result<(), WriteError> {
-        /// The library itself waits from four on, and one more may be sealed by this very write.
+    /// The library makes a writer wait, without end, for flushes and compactions that never come once its workers have
+    /// died (of a full disk, say). So wait here, where the death is noticed.
+    fn wait_for_workers(&self) -> Result<(), WriteError> {
+        /// The library itself waits from 4 and 30 on; this very write, and a flush beside it, may add one.
         const SEALED: usize = 3;
-        while self.keyspace.sealed_memtable_count() >= SEALED {
+        const RUNS: usize = 28;
+        while self.keyspace.sealed_memtable_count() >= SEALED || self.keyspace.tree.l0_run_count() >= RUNS {
+            // Has nothing to persist; says "poisoned" if the workers are dead.
             self.db.persist(PersistMode::Buffer).map_err(|cause| self.failed(&cause))?;
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -29,7 +29,7 @@ impl Disk {
         if seq < known {
             return Err(OpenError::LostCommits { dir: dir.to_path_buf(), stored: seq, known });
         }
-        let keeper = Keeper::start(Arc::clone(&home), db.clone(), keyspace.clone(), seq, known).map_err(io)?;
+        let keeper = Keeper::start(Arc::clone(&home), seq, known).map_err(io)?;
         Ok(Disk { seq, id: home.id, options, dir: dir.to_path_buf(), keeper, keyspace, db, home })
     }
 }

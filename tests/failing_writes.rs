@@ -1,0 +1,302 @@
+//! Every operation that writes meets a device that fails at each of its writes, in each way. After a restart the store
+//! shows the state from before the operation or the state after it, and never anything between; an operation that was
+//! answered well is there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use bulla_core::{Answer, Core, CoreConfig, Outcome, Registry, Request};
+use bulla_kit::{Body, BodyLimits, Engine, EngineKind, MountSettings};
+use bulla_physical::failing::{Device, Failure};
+use bulla_secret::SecretText;
+use bulla_testkit::TestClock;
+use bulla_types::{Operation, RequestPath};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A server in this process over a device that can fail.
+struct House {
+    core: Arc<Core>,
+    device: Device,
+    clock: Arc<TestClock>,
+    share: String,
+    root: String,
+}
+
+/// One request: what, where, with which body.
+type Call = (Operation, &'static str, Value);
+
+/// What a user did before, and the operation that meets the failure.
+struct Case {
+    name: &'static str,
+    before: Vec<Call>,
+    call: Call,
+}
+
+const WAYS: [Failure; 4] = [Failure::Before, Failure::After, Failure::Torn, Failure::Full];
+
+fn cases() -> Vec<Case> {
+    use Operation::{Delete, Update};
+    let case = |name, before: &[&Call], call: &Call| Case {
+        name,
+        before: before.iter().map(|c| (*c).clone()).collect(),
+        call: call.clone(),
+    };
+    let v1 = (Update, "sys/mounts/kv1", json!({ "type": "kv" }));
+    let v2 = (Update, "sys/mounts/kv2", json!({ "type": "kv", "options": { "version": "2" } }));
+    let first = (Update, "kv2/data/s", json!({ "data": { "k": "first" } }));
+    let second = (Update, "kv2/data/s", json!({ "data": { "k": "second" } }));
+    let one_version = (Update, "kv2/metadata/s", json!({ "max_versions": 1, "custom_metadata": { "a": "b" } }));
+    let plain = (Update, "kv1/s", json!({ "k": "v" }));
+    let delete = (Delete, "kv2/data/s", json!({}));
+    let policy = (Update, "sys/policies/acl/p", json!({ "policy": "path \"kv1/*\" { capabilities = [\"read\"] }" }));
+    let token = (Update, "auth/token/create", json!({ "id": "fixed", "policies": ["p"], "ttl": "1h", "num_uses": 9 }));
+    let child = (Update, "auth/token/create", json!({ "policies": ["p"], "ttl": "1h" }));
+    let of_fixed = |path| (Update, path, json!({ "token": "fixed", "increment": "30m" }));
+    vec![
+        case("enable v1", &[], &v1),
+        case("enable v2", &[], &v2),
+        case("disable a mount", &[&v2, &first], &(Delete, "sys/mounts/kv2", json!({}))),
+        case(
+            "tune a mount",
+            &[&v1],
+            &(Update, "sys/mounts/kv1/tune", json!({ "description": "other", "default_lease_ttl": "1h" })),
+        ),
+        case("move a secret engine's settings", &[&v2], &(Update, "kv2/config", json!({ "max_versions": 3 }))),
+        case("v1 write", &[&v1], &plain),
+        case("v1 overwrite", &[&v1, &plain], &(Update, "kv1/s", json!({ "k": "other" }))),
+        case("v1 delete", &[&v1, &plain], &(Delete, "kv1/s", json!({}))),
+        case("v2 write", &[&v2], &first),
+        case("v2 second version", &[&v2, &first], &second),
+        case("v2 version that pushes one out", &[&v2, &one_version, &first], &second),
+        case("v2 patch", &[&v2, &first], &(Operation::Patch, "kv2/data/s", json!({ "data": { "more": 1 } }))),
+        case("v2 delete", &[&v2, &first], &delete),
+        case("v2 undelete", &[&v2, &first, &delete], &(Update, "kv2/undelete/s", json!({ "versions": [1] }))),
+        case("v2 destroy", &[&v2, &first, &second], &(Update, "kv2/destroy/s", json!({ "versions": [1, 2] }))),
+        case("v2 metadata", &[&v2, &first], &one_version),
+        case("v2 delete all", &[&v2, &first, &second], &(Delete, "kv2/metadata/s", json!({}))),
+        case("cubbyhole write", &[], &(Update, "cubbyhole/c", json!({ "k": "v" }))),
+        case("policy write", &[], &policy),
+        case(
+            "policy overwrite",
+            &[&policy],
+            &(Update, "sys/policies/acl/p", json!({ "policy": "path \"x\" { capabilities = [\"list\"] }" })),
+        ),
+        case("policy delete", &[&policy], &(Delete, "sys/policies/acl/p", json!({}))),
+        case("token create", &[&policy], &token),
+        case("token renew", &[&policy, &token], &of_fixed("auth/token/renew")),
+        case("token revoke", &[&policy, &token, &child], &of_fixed("auth/token/revoke")),
+        case("rotate", &[&v1, &plain], &(Update, "sys/rotate", json!({}))),
+    ]
+}
+
+#[test]
+fn old_or_new_but_nothing_between() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut failures = 0;
+    for case in cases() {
+        let new = runtime.block_on(undisturbed(&case));
+        for way in WAYS {
+            for n in 1.. {
+                if !runtime.block_on(disturbed(&case, way, n, &new)) {
+                    assert!(n > 1, "{}: it writes nothing", case.name);
+                    break;
+                }
+                failures += 1;
+            }
+        }
+    }
+    println!("{failures} failures at {} operations in {} ways", cases().len(), WAYS.len());
+}
+
+#[test]
+fn initialisation_happens_or_does_not() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let init = (Operation::Update, "sys/init", json!({ "secret_shares": 1, "secret_threshold": 1 }));
+        for way in WAYS {
+            let house = House::empty();
+            house.device.fail_at(1, way);
+            let (works, answer) = house.call(&init).await;
+            assert!(!works, "{way:?}: keys of a store that does not keep them: {answer}");
+            let again = House { core: core(&house.device, &house.clock), ..House::empty() };
+            let (_, status) = again.call(&(Operation::Read, "sys/init", json!({}))).await;
+            assert_eq!(status["initialized"], way == Failure::After, "{way:?}");
+            assert_eq!(again.call(&init).await.0, way != Failure::After, "{way:?}");
+        }
+    });
+}
+
+/// What is seen after the operation when nothing fails.
+async fn undisturbed(case: &Case) -> Value {
+    let house = House::with(case).await;
+    let old = house.observe().await;
+    let (works, answer) = house.call(&case.call).await;
+    assert!(works, "{}: {answer}", case.name);
+    let new = house.restarted().await.observe().await;
+    assert_ne!(old, new, "{}: nothing can be seen of it", case.name);
+    new
+}
+
+/// One operation with its n-th write failing. `false` = it has no n-th write.
+async fn disturbed(case: &Case, way: Failure, n: u64, new: &Value) -> bool {
+    let house = House::with(case).await;
+    let old = house.observe().await;
+    let contents = house.device.contents();
+    let writes = house.device.writes();
+    house.device.fail_at(n, way);
+    let (works, answer) = house.call(&case.call).await;
+    if house.device.writes() < writes + n {
+        assert!(works, "{}: {answer}", case.name);
+        return false;
+    }
+    let context = format!("{}, write {n} failing {way:?}, answered {answer}", case.name);
+    // Still running: reads go on, and show one of the two.
+    let seen = house.observe().await;
+    assert!(seen == old || seen == *new, "between while running: {context}\n{seen:#}");
+    house.device.disarm();
+    let nothing_kept = contents == house.device.contents();
+    let seen = house.restarted().await.observe().await;
+    assert!(seen == old || seen == *new, "between after a restart: {context}\n{}", difference(&old, &seen));
+    assert!(!works || seen == *new, "answered and lost: {context}");
+    assert!(way == Failure::After || nothing_kept || n > 1, "something of a write that failed was kept: {context}");
+    true
+}
+
+impl House {
+    async fn with(case: &Case) -> Self {
+        let mut house = Self::empty();
+        let init = json!({ "secret_shares": 1, "secret_threshold": 1 });
+        let (works, keys) = house.call(&(Operation::Update, "sys/init", init)).await;
+        assert!(works, "{keys}");
+        house.share = keys["keys"][0].as_str().unwrap().to_owned();
+        house.root = keys["root_token"].as_str().unwrap().to_owned();
+        house.unseal().await;
+        for call in &case.before {
+            let (works, answer) = house.call(call).await;
+            assert!(works, "{}, before: {call:?}: {answer}", case.name);
+        }
+        house
+    }
+
+    fn empty() -> Self {
+        let device = Device::new();
+        let clock = Arc::new(TestClock::default());
+        Self { core: core(&device, &clock), device, clock, share: String::new(), root: String::new() }
+    }
+
+    async fn unseal(&self) {
+        let (works, answer) = self.call(&(Operation::Update, "sys/unseal", json!({ "key": self.share }))).await;
+        assert!(works && answer["sealed"] == false, "{answer}");
+    }
+
+    /// The same device under a new server.
+    async fn restarted(&self) -> Self {
+        let Self { device, clock, share, root, .. } = self;
+        let house = Self {
+            core: core(device, clock),
+            device: device.clone(),
+            clock: Arc::clone(clock),
+            share: share.clone(),
+            root: root.clone(),
+        };
+        house.unseal().await;
+        house
+    }
+
+    /// Whether it was done, and the data of the answer.
+    async fn call(&self, (operation, path, body): &Call) -> (bool, Value) {
+        let request = Request {
+            id: "00000000-0000-4000-8000-000000000000".into(),
+            namespace: String::new(),
+            path: RequestPath::parse(path).unwrap(),
+            operation: *operation,
+            token: (!self.root.is_empty()).then(|| SecretText::from(self.root.clone())),
+            body: Arc::new(Body::parse(body.to_string().as_bytes(), &BodyLimits::default()).unwrap()),
+            wrap: None,
+            remote: None,
+            headers: Box::new(Vec::new()),
+            client_certificates: Vec::new(),
+            help: false,
+            legacy_routes_open: false,
+            connection: 0,
+        };
+        data_of(self.core.handle(request).await.into_inner())
+    }
+
+    /// Everything a user can ask for, without what is random.
+    async fn observe(&self) -> Value {
+        use Operation::{List, Read, Update};
+        let asks = [
+            (Read, "sys/mounts"),
+            (Read, "sys/mounts/kv1/tune"),
+            (List, "sys/policies/acl"),
+            (Read, "sys/policies/acl/p"),
+            (Read, "kv1/s"),
+            (List, "kv1"),
+            (Read, "kv2/data/s"),
+            (Read, "kv2/metadata/s"),
+            (List, "kv2/metadata"),
+            (Read, "kv2/config"),
+            (Read, "cubbyhole/c"),
+            (List, "auth/token/accessors"),
+            (Read, "sys/key-status"),
+        ];
+        let mut seen = BTreeMap::new();
+        for (operation, path) in asks {
+            let (_, mut data) = self.call(&(operation, path, json!({}))).await;
+            if path == "auth/token/accessors" {
+                data = json!(data["keys"].as_array().map(Vec::len));
+            }
+            seen.insert(format!("{operation} {path}"), plain(data));
+        }
+        for version in ["1", "2"] {
+            let (_, data) = self.call(&(Read, "kv2/data/s", json!({ "version": version }))).await;
+            seen.insert(format!("version {version}"), plain(data));
+        }
+        let (_, data) = self.call(&(Update, "auth/token/lookup", json!({ "token": "fixed" }))).await;
+        seen.insert("the token".into(), plain(data));
+        json!(seen)
+    }
+}
+
+fn core(device: &Device, clock: &Arc<TestClock>) -> Arc<Core> {
+    let kv = |settings: &MountSettings| -> Result<Arc<dyn Engine>, String> {
+        let is_v2 = settings.options.get("version").is_some_and(|v| v == "2");
+        Ok(if is_v2 { bulla_kv::kv_v2() } else { bulla_kv::kv_v1() })
+    };
+    let registry = Registry::default().with(EngineKind::Secrets, "kv", kv);
+    Core::new(CoreConfig::default(), device.open(), registry, Arc::clone(clock) as _)
+}
+
+fn data_of(answer: Answer) -> (bool, Value) {
+    match answer.outcome {
+        Outcome::Bare { data, .. } => (true, data.to_value()),
+        Outcome::Envelope { envelope, .. } => (true, envelope.data.map_or(Value::Null, |d| d.to_value())),
+        Outcome::NoContent => (true, Value::Null),
+        Outcome::Raw(raw) => (true, json!(raw.bytes.len())),
+        Outcome::Refused(refusal) => {
+            (false, json!({ "kind": format!("{:?}", refusal.kind), "errors": refusal.errors }))
+        }
+    }
+}
+
+/// Without ids that are random and counts that depend on who asked.
+fn plain(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(members) => {
+            for (key, member) in members.iter_mut() {
+                let is_random = matches!(key.as_str(), "accessor" | "uuid" | "encryptions" | "request_id");
+                *member = if is_random { Value::Null } else { plain(member.take()) };
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = plain(item.take())),
+        _ => {}
+    }
+    value
+}
+
+fn difference(old: &Value, seen: &Value) -> String {
+    let empty = serde_json::Map::new();
+    let (old, seen) = (old.as_object().unwrap_or(&empty), seen.as_object().unwrap_or(&empty));
+    seen.iter().filter(|(k, v)| old.get(*k) != Some(*v)).map(|(k, v)| format!("{k}: {v}\n")).collect()
+}
