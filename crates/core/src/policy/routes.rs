@@ -48,7 +48,7 @@ enum Form {
 }
 
 pub fn routes() -> Vec<Route<SysCtx>> {
-    vec![
+    let mut routes = vec![
         Route::token("policies/acl").help("List the ACL policies.", "").list(list_acl),
         Route::token("policies/acl/{name..}")
             .help("Read, write or delete an ACL policy.", "Names are lower case.")
@@ -66,7 +66,9 @@ pub fn routes() -> Vec<Route<SysCtx>> {
             .delete(delete),
         // The folder itself: older clients list with a slash at the end.
         Route::token("policy/{rest..?}").help("List the ACL policies.", "").read(list_legacy),
-    ]
+    ];
+    routes.extend(super::password::routes());
+    routes
 }
 
 async fn names(ctx: &SysCtx) -> Result<Vec<String>, EngineError> {
@@ -165,7 +167,7 @@ async fn write(ctx: SysCtx, params: WriteParams) -> Answer {
 }
 
 /// A policy in base64 decodes to text; anything else is the text itself.
-fn decoded(text: String) -> String {
+pub(super) fn decoded(text: String) -> String {
     let bytes = STANDARD.decode(text.trim()).ok();
     bytes.and_then(|b| String::from_utf8(b).ok()).unwrap_or(text)
 }

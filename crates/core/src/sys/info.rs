@@ -2,6 +2,7 @@
 
 use super::SysCtx;
 use crate::state::Backend;
+use crate::token::TokenStore;
 use bulla_kit::{Answer, NoParams, OpenApi, Reply, Route};
 use serde_json::{Map, Value, json};
 
@@ -9,6 +10,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
         Route::token("ha-status").help("The nodes of the cluster.", "").read(ha_status),
         Route::token("version-history").help("The versions this installation has run.", "").list(versions),
+        Route::token("internal/counters/tokens").help("How many tokens there are.", "").read(token_count),
         Route::token("internal/specs/openapi")
             .help("This API as an OpenAPI document.", "")
             .read(openapi)
@@ -42,6 +44,11 @@ async fn versions(ctx: SysCtx, _: NoParams) -> Answer {
         json!({ "previous_version": Value::Null, "build_date": ctx.core.config.build_date, "timestamp_installed": installed }),
     );
     Reply::json(&json!({ "keys": [version], "key_info": info }))
+}
+
+async fn token_count(ctx: SysCtx, _: NoParams) -> Answer {
+    let total = TokenStore(ctx.txn()).count().await?;
+    Reply::json(&json!({ "counters": { "service_tokens": { "total": total } } }))
 }
 
 /// Only mounts the caller can see anything in.

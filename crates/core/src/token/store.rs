@@ -109,6 +109,12 @@ impl TokenStore<'_> {
         self.0.delete(expiry_key(at, hash));
     }
 
+    /// How many tokens there are, those included whose time is over and that no sweep has met yet.
+    pub async fn count(&self) -> Result<usize, EngineError> {
+        let (start, end) = plain_range(Keyspace::Token, &[]);
+        Ok(self.0.range(&start, &end, usize::MAX).await?.len())
+    }
+
     pub async fn accessors(&self, limit: usize) -> Result<Vec<Accessor>, EngineError> {
         let (start, end) = plain_range(Keyspace::Token, &[]);
         let found = self.0.range(&start, &end, limit).await?;

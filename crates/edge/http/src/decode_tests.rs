@@ -145,6 +145,8 @@ fn writes_need_a_leaf_and_patches_their_media_type() {
         patch("application/json"),
         Err(Early::Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, errors: vec![text.into()] })
     );
+    // Core refuses the verb itself there.
+    assert_eq!(decode("PATCH", "/v1/sys/init").map(|h| h.operation), Ok(Operation::Patch));
 }
 
 #[test]
