@@ -134,17 +134,17 @@ impl<'a> Attempt<'a> {
                 Err(refused.into_refusal(&self.request.id))
             }
         };
-        if let Err(refusal) = &outcome {
-            if known.recorded.is_none() {
-                record::refused(&self.scene(&known), refusal).await;
-            }
+        if let Err(refusal) = &outcome
+            && known.recorded.is_none()
+        {
+            record::refused(&self.scene(&known), refusal).await;
         }
         self.spend(&known).await?;
         let writes = self.txn.has_writes();
-        if let (true, Some(recorded)) = (writes || self.answers_first(), &known.recorded) {
-            if recorded.delivered().await.is_err() {
-                return Ok(Done { answer: record::audit_failed(), seals: false });
-            }
+        if let (true, Some(recorded)) = (writes || self.answers_first(), &known.recorded)
+            && recorded.delivered().await.is_err()
+        {
+            return Ok(Done { answer: record::audit_failed(), seals: false });
         }
         if self.answers_first() {
             return self.answer_then_commit(&known, outcome).await;

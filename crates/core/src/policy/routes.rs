@@ -54,15 +54,15 @@ pub fn routes() -> Vec<Route<SysCtx>> {
             .help("Read, write or delete an ACL policy.", "Names are lower case.")
             .folded(&["name"])
             .read(|ctx, p| read(ctx, p, Form::Acl))
-            .update(|ctx, p| write(ctx, p))
-            .patch(|ctx, p| write(ctx, p))
+            .update(write)
+            .patch(write)
             .delete(delete),
         Route::token("policy").help("List the ACL policies.", "").read(list_legacy).list(list_legacy),
         Route::token("policy/{name..}")
             .help("Read, write or delete an ACL policy.", "The older spelling of policies/acl.")
             .folded(&["name"])
             .read(|ctx, p| read(ctx, p, Form::Legacy))
-            .update(|ctx, p| write(ctx, p))
+            .update(write)
             .delete(delete),
         // The folder itself: older clients list with a slash at the end.
         Route::token("policy/{rest..?}").help("List the ACL policies.", "").read(list_legacy),
