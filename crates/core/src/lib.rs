@@ -28,6 +28,7 @@ mod state;
 mod sys;
 mod token;
 mod workers;
+mod wrapping;
 
 pub use answer::{Answer, ErrorKind, Outcome, Refusal};
 pub use clock::{Clock, SystemClock};

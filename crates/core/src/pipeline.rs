@@ -20,9 +20,9 @@ use crate::core::Core;
 use crate::request::Request;
 use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
-use crate::sys::{Effect, SysCtx, always};
+use crate::sys::{Effect, SysCtx, always, is_about_wrapping};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
-use crate::{envelope, record, refusal};
+use crate::{envelope, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -125,8 +125,12 @@ impl<'a> Attempt<'a> {
 
     async fn run(self) -> Result<Done, BarrierError> {
         let mut known = Known::default();
-        let outcome = match self.serve(&mut known).await {
-            Ok(reply) => Ok(reply),
+        let served = match self.serve(&mut known).await {
+            Ok(reply) => self.wrap(&known, reply).await,
+            Err(refused) => Err(refused),
+        };
+        let outcome = match served {
+            Ok(outcome) => Ok(outcome),
             Err(Refused::Engine(EngineError::Barrier(BarrierError::Conflict))) => return Err(BarrierError::Conflict),
             Err(refused) => {
                 self.txn.discard();
@@ -146,7 +150,7 @@ impl<'a> Attempt<'a> {
                 return Ok(Done { answer: record::audit_failed(), seals: false });
             }
         }
-        let committed = self.txn.commit(outcome).await?;
+        let committed = self.txn.commit(outcome.unwrap_or_else(Outcome::Refused)).await?;
         let seals = self.carry_out().await?;
         let answer = self.disclose(&known, committed).await;
         Ok(Done { answer, seals })
@@ -163,10 +167,14 @@ impl<'a> Attempt<'a> {
         }
         known.routed = route(&self.state, self.request);
         let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
-        let caller = authenticate(self.pass.owner(), &self.txn, self.request, self.now).await?.map(Arc::new);
+        // A token sent to an open route is not looked at, and no use of it is spent.
+        let caller = match access {
+            Access::Public => None,
+            _ => authenticate(self.pass.owner(), &self.txn, self.request, self.now).await?.map(Arc::new),
+        };
         known.caller.clone_from(&caller);
         if caller.is_none() && access != Access::Public {
-            return Err(refusal::unauthenticated().into());
+            return Err(self.unauthenticated().into());
         }
         let operation = self.operation(known.routed.as_ref()).await?;
         known.operation = Some(operation);
@@ -293,7 +301,7 @@ impl<'a> Attempt<'a> {
             let store = TokenStore(&self.txn);
             let Some(mut record) = store.get(&caller.token.hash).await? else { return Ok(()) };
             if left <= 1 {
-                revoke_tree(&self.txn, caller.token.hash).await?;
+                revoke_tree(&self.txn, caller.token.hash, self.now).await?;
                 return Ok(());
             }
             record.uses = Some(left - 1);
@@ -330,14 +338,31 @@ impl<'a> Attempt<'a> {
         Ok(seals)
     }
 
-    /// Door 11.
-    async fn disclose(&self, known: &Known, committed: Committed<Result<Reply, Refusal>>) -> Disclosable<Answer> {
+    /// The reply as it goes out, or the token it waits behind if the client wants it wrapped.
+    async fn wrap(&self, known: &Known, reply: Reply) -> Result<Outcome, Refused> {
         let operation = known.operation.unwrap_or(self.request.operation);
-        let answer = committed.map(|outcome| match outcome {
-            Ok(reply) => Answer::new(envelope::outcome(reply, operation, &self.request.id)),
-            Err(refusal) => Answer::new(Outcome::Refused(refusal)),
-        });
-        record::response(&self.scene(known), answer.into_inner()).await
+        let outcome = envelope::outcome(reply, operation, &self.request.id);
+        match self.request.wrap {
+            Some(wrap) if !is_about_wrapping(self.request.path.as_str()) => {
+                Ok(wrapping::wrap(&self.txn, outcome, &self.asked_path(), wrap.ttl, self.now).await?)
+            }
+            _ => Ok(outcome),
+        }
+    }
+
+    /// A wrapping token that is used up or unknown is a plain mistake of the one who unwraps with it.
+    fn unauthenticated(&self) -> Refusal {
+        let request = self.request;
+        let unwraps = request.path.as_str() == "sys/wrapping/unwrap" && request.operation == Operation::Update;
+        if unwraps && request.token.is_some() && request.body.get("token").is_none() {
+            return Refusal::new(ErrorKind::BadRequest, wrapping::NOT_VALID);
+        }
+        refusal::unauthenticated()
+    }
+
+    /// Door 11.
+    async fn disclose(&self, known: &Known, committed: Committed<Outcome>) -> Disclosable<Answer> {
+        record::response(&self.scene(known), committed.map(Answer::new).into_inner()).await
     }
 }
 

@@ -54,13 +54,13 @@ async fn step(core: &Arc<Core>, from: &mut Time) -> Result<bool, EngineError> {
     let Ok(pass) = core.gate.pass() else { return Ok(false) };
     let now = core.clock.now();
     let txn = Txn::begin(&pass)?;
-    let (next, due) = sweep(&txn, *from, now, BATCH).await?;
+    let (next, more) = sweep(&txn, *from, now, BATCH).await?;
     txn.commit(()).await?;
     *from = next;
     let txn = Txn::begin(&pass)?;
     let cleared = clear_one(&txn).await?;
     txn.commit(()).await?;
-    Ok(due == BATCH || cleared)
+    Ok(more || cleared)
 }
 
 /// Goes on with the first mount that is being disabled.

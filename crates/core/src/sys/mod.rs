@@ -12,6 +12,9 @@ mod loggers;
 mod seal;
 mod tools;
 mod ui;
+mod wrapping;
+
+pub use wrapping::is_about_wrapping;
 
 use crate::audit::{self, AuditedHeaders};
 use crate::core::Core;
@@ -118,6 +121,7 @@ impl Default for SysTables {
         system.extend(host::routes());
         system.extend(loggers::routes());
         system.extend(ui::routes());
+        system.extend(wrapping::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),

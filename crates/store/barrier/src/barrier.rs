@@ -128,6 +128,27 @@ impl Barrier {
     }
 
     pub(crate) fn seal_value(&self, key: &PhysicalKey, plain: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        self.seal_frame(&key.0, plain)
+    }
+
+    pub(crate) fn open_value(&self, key: &[u8], frame: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        self.open_frame(key, frame).ok_or_else(|| BarrierError::Damaged { key: hex(key) })
+    }
+
+    /// Seals bytes that a client is to keep instead of the store. `domain` says what they are for; they open in no other.
+    ///
+    /// # Errors
+    /// No randomness; more bytes than a record may have.
+    pub fn seal_blob(&self, domain: &str, plain: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        self.seal_frame(&blob_context(domain), plain)
+    }
+
+    /// Opens what [`Barrier::seal_blob`] made; `None` = it is none of ours, or of another domain.
+    pub fn open_blob(&self, domain: &str, frame: &[u8]) -> Option<Vec<u8>> {
+        self.open_frame(&blob_context(domain), frame)
+    }
+
+    fn seal_frame(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, BarrierError> {
         if plain.len() > MAX_VALUE {
             return Err(BarrierError::ValueTooLarge { size: plain.len(), limit: MAX_VALUE });
         }
@@ -138,26 +159,30 @@ impl Barrier {
         frame.extend_from_slice(&ciphers.active.to_be_bytes());
         frame.extend_from_slice(&nonce);
         frame.extend_from_slice(plain);
-        let cipher = ciphers.by_term.get(&ciphers.active).ok_or_else(|| damaged(key))?;
-        cipher.seal_from(&nonce, &key.0, &mut frame, HEADER);
+        let cipher = ciphers.by_term.get(&ciphers.active).ok_or_else(|| BarrierError::Damaged { key: hex(context) })?;
+        cipher.seal_from(&nonce, context, &mut frame, HEADER);
         self.encryptions.fetch_add(1, Ordering::Relaxed);
         Ok(frame)
     }
 
-    pub(crate) fn open_value(&self, key: &[u8], frame: &[u8]) -> Result<Vec<u8>, BarrierError> {
-        let broken = || BarrierError::Damaged { key: hex(key) };
+    fn open_frame(&self, context: &[u8], frame: &[u8]) -> Option<Vec<u8>> {
         if frame.len() < HEADER + TAG || frame[0] != FRAME {
-            return Err(broken());
+            return None;
         }
-        let term = u32::from_be_bytes(frame[1..5].try_into().map_err(|_| broken())?);
-        let nonce: [u8; 12] = frame[5..HEADER].try_into().map_err(|_| broken())?;
+        let term = u32::from_be_bytes(frame[1..5].try_into().ok()?);
+        let nonce: [u8; 12] = frame[5..HEADER].try_into().ok()?;
         let ciphers = self.ciphers.load();
-        let cipher = ciphers.by_term.get(&term).ok_or_else(broken)?;
+        let cipher = ciphers.by_term.get(&term)?;
         let mut plain = frame[HEADER..].to_vec();
-        let length = cipher.open(&nonce, key, &mut plain).map_err(|_| broken())?;
+        let length = cipher.open(&nonce, context, &mut plain).ok()?;
         plain.truncate(length);
-        Ok(plain)
+        Some(plain)
     }
+}
+
+/// The associated data of a blob. No keyspace has the number of its first byte, so no stored record opens as a blob.
+fn blob_context(domain: &str) -> Vec<u8> {
+    [b"blob\0", domain.as_bytes()].concat()
 }
 
 impl Ciphers {
@@ -165,8 +190,4 @@ impl Ciphers {
         let by_term = keyring.terms().filter_map(|term| Some((term, keyring.cipher(term)?))).collect();
         Self { by_term, active: keyring.active_term() }
     }
-}
-
-fn damaged(key: &PhysicalKey) -> BarrierError {
-    BarrierError::Damaged { key: hex(&key.0) }
 }
