@@ -66,6 +66,8 @@ async fn remove_some(txn: &Arc<Txn>, root: TokenHash, limit: usize) -> Result<(u
 /// Storage.
 pub async fn sweep(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Result<(Time, bool), EngineError> {
     let store = TokenStore(txn);
+    // The clock may have been set back.
+    let from = from.min(now);
     let due = store.due(from, now, limit).await?;
     let full = due.len() >= limit;
     let mut left = limit;

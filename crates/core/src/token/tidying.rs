@@ -3,7 +3,7 @@
 use super::revoke;
 use crate::core::Core;
 use crate::sys::SysCtx;
-use bulla_barrier::Txn;
+use bulla_barrier::{BarrierError, Txn};
 use bulla_kit::{Answer, EngineError, NoParams, Reply};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,10 +39,16 @@ async fn run(core: &Arc<Core>) -> Result<(), EngineError> {
     loop {
         let Ok(pass) = core.gate.pass() else { return Ok(()) };
         let txn = Txn::begin(&pass)?;
-        after = revoke::tidy(&txn, after, core.clock.now(), STEP).await?;
-        txn.commit(()).await?;
-        if after.is_none() {
-            return Ok(());
+        let next = revoke::tidy(&txn, after, core.clock.now(), STEP).await?;
+        match txn.commit(next).await {
+            // A client changed what was looked at: the same step again.
+            Err(BarrierError::Conflict) => {}
+            done => {
+                after = done?.into_inner();
+                if after.is_none() {
+                    return Ok(());
+                }
+            }
         }
         tokio::task::yield_now().await;
     }
