@@ -75,13 +75,14 @@ async fn a_large_tree_ends_at_once_and_is_cleared_later() {
     bench.policy("p", r#"path "auth/token/*" { capabilities = ["read", "update"] }"#).await;
     let before = bench.count().await;
     let parent = bench.make(&bench.root, json!({ "policies": ["p"] })).await;
-    let mut last = String::new();
-    for _ in 0..520 {
-        last = bench.make(&parent, json!({})).await;
+    let mut below = Vec::new();
+    for _ in 0..700 {
+        below.push(bench.make(&parent, json!({})).await);
     }
-    let below = bench.make(&last, json!({})).await;
+    below.push(bench.make(&below[0], json!({})).await);
     assert_eq!(bench.ask(UPDATE, "auth/token/revoke", &bench.root, json!({ "token": parent })).await.code, 204);
-    for token in [&parent, &last, &below] {
+    assert_eq!(bench.look(&parent).await, 403);
+    for token in &below {
         assert_eq!(bench.look(token).await, 403);
     }
     for _ in 0..100 {

@@ -80,8 +80,10 @@ async fn a_role_does_not_make_root_tokens_for_others() {
     bench.policy("p", r#"path "auth/token/create/*" { capabilities = ["update", "sudo"] }"#).await;
     bench.ask(UPDATE, "auth/token/roles/r", &bench.root, json!({ "allowed_policies": "root,p" })).await;
     let token = bench.make(&bench.root, json!({ "policies": ["p"] })).await;
-    let made = bench.ask(UPDATE, "auth/token/create/r", &token, json!({ "policies": ["root"] })).await;
-    assert_eq!(made.code, 400, "{}", made.body);
+    for ask in [json!({ "policies": ["root"] }), json!({ "policies": ["root"], "ttl": 60 })] {
+        let made = bench.ask(UPDATE, "auth/token/create/r", &token, ask).await;
+        assert_eq!(made.code, 400, "{}", made.body);
+    }
     let kept = bench.ask(UPDATE, "auth/token/create/r", &token, json!({ "policies": ["p"] })).await;
     assert_eq!(kept.code, 200, "{}", kept.body);
 }

@@ -191,3 +191,47 @@ impl Ciphers {
         Self { by_term, active: keyring.active_term() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::key::plain_key;
+
+    fn barrier() -> Barrier {
+        Barrier::new(Store::memory(), RootKey::generate().unwrap(), Keyring::generate(1).unwrap())
+    }
+
+    #[test]
+    fn a_blob_opens_in_its_domain_and_nowhere_else() {
+        let barrier = barrier();
+        let blob = barrier.seal_blob("a", b"text").unwrap();
+        assert_eq!(barrier.open_blob("a", &blob).unwrap(), b"text");
+        assert!(barrier.open_blob("b", &blob).is_none() && barrier.open_blob("", &blob).is_none());
+        assert!(self::barrier().open_blob("a", &blob).is_none(), "another installation's");
+        for at in 0..blob.len() {
+            let mut changed = blob.clone();
+            changed[at] ^= 1;
+            assert!(barrier.open_blob("a", &changed).is_none(), "byte {at}");
+        }
+        assert!(barrier.open_blob("a", &blob[..blob.len() - 1]).is_none() && barrier.open_blob("a", &[]).is_none());
+    }
+
+    #[test]
+    fn stored_values_and_blobs_are_not_each_other() {
+        let barrier = barrier();
+        let key = plain_key(Keyspace::Token, &[b"x"]);
+        let stored = barrier.seal_value(&key, b"text").unwrap();
+        assert!(barrier.open_blob("x", &stored).is_none());
+        let blob = barrier.seal_blob("x", b"text").unwrap();
+        assert!(barrier.open_value(key.bytes(), &blob).is_err());
+    }
+
+    #[test]
+    fn a_blob_opens_after_the_keys_are_rotated() {
+        let barrier = barrier();
+        let blob = barrier.seal_blob("a", b"text").unwrap();
+        barrier.install(barrier.with_keyring(|ring| ring.rotated(2)).unwrap());
+        assert_eq!(barrier.open_blob("a", &blob).unwrap(), b"text");
+    }
+}
