@@ -15,8 +15,10 @@ mod shares;
 mod tools;
 mod ui;
 mod ui_headers;
+mod wrapping;
 
 pub use shares::KeyWork;
+pub use wrapping::is_about_wrapping;
 
 use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
@@ -135,6 +137,7 @@ impl Default for SysTables {
         system.extend(ui::routes());
         system.extend(ui_headers::routes());
         system.extend(catalog::routes());
+        system.extend(wrapping::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),
