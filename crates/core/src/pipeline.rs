@@ -184,11 +184,7 @@ impl<'a> Attempt<'a> {
         }
         known.routed = route(&self.state, self.request);
         let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
-        // A token sent to an open route is not looked at, and no use of it is spent.
-        let caller = match access {
-            Access::Public => None,
-            _ => authenticate(self.pass.owner(), &self.txn, self.request, self.now).await?.map(Arc::new),
-        };
+        let caller = authenticate(self.pass.owner(), &self.txn, self.request, self.now).await?.map(Arc::new);
         known.caller.clone_from(&caller);
         if caller.is_none() && access != Access::Public {
             return Err(self.unauthenticated().into());
@@ -311,7 +307,11 @@ impl<'a> Attempt<'a> {
     }
 
     /// A token with a limited number of uses spends one, whatever came of the request; the last use ends it.
+    /// Open routes need no token, so one that is sent along is not spent.
     async fn spend(&self, known: &Known) -> Result<(), BarrierError> {
+        if known.routed.as_ref().is_some_and(|routed| routed.access() == Access::Public) {
+            return Ok(());
+        }
         let Some(caller) = &known.caller else { return Ok(()) };
         let Some(left) = caller.token.record.uses else { return Ok(()) };
         let spent = async {

@@ -2,7 +2,7 @@
 
 use super::create::{NewToken, issue};
 use super::granting::{addresses_of, policies_of};
-use super::roles::Role;
+use super::role::Role;
 use crate::sys::SysCtx;
 use bulla_kit::{Answer, EngineError, KeyValues, Params, Reply};
 use bulla_lease::{Asked, Bounds, grant};

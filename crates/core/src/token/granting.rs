@@ -1,7 +1,7 @@
 //! What a new token gets from its parent and its role: policies and addresses. Never more than either allows.
 
 use super::creating::CreateParams;
-use super::roles::Role;
+use super::role::Role;
 use crate::policy::PolicyStore;
 use crate::sys::SysCtx;
 use bulla_kit::EngineError;

@@ -10,6 +10,7 @@ mod creating;
 mod granting;
 mod lookup;
 mod revoke;
+mod role;
 mod roles;
 mod routes;
 mod store;

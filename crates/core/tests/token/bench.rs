@@ -57,9 +57,13 @@ pub struct With {
 
 impl Bench {
     pub async fn new() -> Self {
+        Self::with(CoreConfig::default()).await
+    }
+
+    pub async fn with(config: CoreConfig) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(Time::from_unix(1_800_000_000).0)));
         let for_core: Arc<dyn Clock> = Arc::clone(&clock) as _;
-        let core = Core::new(CoreConfig::default(), Store::memory(), Registry::default(), for_core);
+        let core = Core::new(config, Store::memory(), Registry::default(), for_core);
         let config = SealConfig::new(1, 1).unwrap();
         let made = core.initialise(&config, InitOptions::default()).await.unwrap();
         let bench = Self { core, clock, root: made.root_token.dangerous_expose().to_owned() };

@@ -1,6 +1,8 @@
 //! Wrapped answers: had once, by whoever comes first, for a limited time.
 
 use crate::bench::{Bench, Got, LIST, READ, UPDATE, With};
+use bulla_audit::EnableRequest;
+use bulla_core::CoreConfig;
 use serde_json::json;
 
 async fn wrapped(bench: &Bench) -> Got {
@@ -136,4 +138,24 @@ async fn a_policy_can_demand_wrapping() {
         assert_eq!(got.code, code, "{wrap:?}: {}", got.body);
         assert!(got.body["auth"].is_null(), "{wrap:?}: the token went out unwrapped");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_tells_of_the_wrapping_and_shows_neither_token_nor_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("audit.log");
+    let options = [("file_path".to_owned(), file.display().to_string())].into_iter().collect();
+    let device = EnableRequest { kind: "file".into(), options, ..EnableRequest::default() };
+    let bench = Bench::with(CoreConfig { audit: vec![("main/".into(), device)], ..CoreConfig::default() }).await;
+    let with = With { wrap: Some(60), ..With::default() };
+    let ask = json!({ "policies": ["default"] });
+    let got = bench.ask_with(UPDATE, "auth/token/create", &bench.root, ask, with).await;
+    let token = got.text("/wrap_info/token");
+    let made = unwrap(&bench, &token).await.token();
+    let log = std::fs::read_to_string(&file).unwrap();
+    let told: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let infos: Vec<_> = told.iter().filter_map(|entry| entry.pointer("/response/wrap_info")).collect();
+    assert_eq!((infos.len(), &infos[0]["creation_path"]), (1, &json!("auth/token/create")));
+    assert!(infos[0]["token"].as_str().is_some_and(|text| text.starts_with("hmac-")), "{}", infos[0]);
+    assert!(!log.contains(&token) && !log.contains(&made) && !log.contains(&bench.root));
 }
