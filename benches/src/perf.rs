@@ -44,8 +44,12 @@ fn line(text: &str) -> Option<(f64, &str)> {
 fn group(symbol: &str) -> String {
     let Some(name) = symbol.strip_prefix("[.] ") else { return "kernel".into() };
     let name = name.trim_start_matches(['<', '&']);
-    let families =
-        [("__mem", "copying, comparing, wiping"), ("_mi", "allocator"), ("mi_", "allocator"), ("aws_lc", "cryptography")];
+    let families = [
+        ("__mem", "copying, comparing, wiping"),
+        ("_mi", "allocator"),
+        ("mi_", "allocator"),
+        ("aws_lc", "cryptography"),
+    ];
     if let Some((_, family)) = families.iter().find(|(prefix, _)| name.starts_with(prefix)) {
         return (*family).into();
     }
