@@ -22,7 +22,7 @@ pub struct Planted {
 }
 
 impl Planted {
-    fn new(&mut self, what: &str) -> String {
+    fn mark(&mut self, what: &str) -> String {
         let text = mark(what);
         self.marks.push((what.to_owned(), text.clone()));
         text
@@ -57,48 +57,48 @@ pub fn plant(client: &Client, keys: &Keys) -> Planted {
 }
 
 fn mounts(client: &Client, planted: &mut Planted) {
-    let path = planted.new("mount-path");
-    let description = planted.new("mount-description");
+    let path = planted.mark("mount-path");
+    let description = planted.mark("mount-description");
     let body = json!({ "type": "kv", "description": description, "options": { "version": "2" } });
     let _ = client.post(&format!("sys/mounts/{path}"), body).ok();
-    let name = planted.new("secret-in-marked-mount");
+    let name = planted.mark("secret-in-marked-mount");
     let _ =
-        client.post(&format!("{path}/data/{name}"), json!({ "data": { "k": planted.new("marked-mount-value") } })).ok();
+        client.post(&format!("{path}/data/{name}"), json!({ "data": { "k": planted.mark("marked-mount-value") } })).ok();
 }
 
 fn secrets(client: &Client, planted: &mut Planted) {
     for number in 0..4 {
-        let (name, key) = (planted.new(&format!("v2-name-{number}")), planted.new(&format!("v2-key-{number}")));
-        let value = planted.new(&format!("v2-value-{number}"));
-        let folder = planted.new(&format!("v2-folder-{number}"));
+        let (name, key) = (planted.mark(&format!("v2-name-{number}")), planted.mark(&format!("v2-key-{number}")));
+        let value = planted.mark(&format!("v2-value-{number}"));
+        let folder = planted.mark(&format!("v2-folder-{number}"));
         let _ = client.post(&format!("kv2/data/{folder}/{name}"), json!({ "data": { key: value } })).ok();
-        let text = planted.new(&format!("v2-custom-metadata-{number}"));
+        let text = planted.mark(&format!("v2-custom-metadata-{number}"));
         let metadata = json!({ "custom_metadata": { "owner": text } });
         let _ = client.post(&format!("kv2/metadata/{folder}/{name}"), metadata).ok();
         let _ = client.get(&format!("kv2/data/{folder}/{name}")).ok();
         let _ = client.list(&format!("kv2/metadata/{folder}")).ok();
 
-        let name = planted.new(&format!("v1-name-{number}"));
-        let value = planted.new(&format!("v1-value-{number}"));
+        let name = planted.mark(&format!("v1-name-{number}"));
+        let value = planted.mark(&format!("v1-value-{number}"));
         let _ = client.post(&format!("kv1/{name}"), json!({ "k": value })).ok();
         let _ = client.get(&format!("kv1/{name}")).ok();
 
-        let name = planted.new(&format!("cubbyhole-name-{number}"));
-        let value = planted.new(&format!("cubbyhole-value-{number}"));
+        let name = planted.mark(&format!("cubbyhole-name-{number}"));
+        let value = planted.mark(&format!("cubbyhole-value-{number}"));
         let _ = client.post(&format!("cubbyhole/{name}"), json!({ "k": value })).ok();
     }
-    let versions = planted.new("old-version");
+    let versions = planted.mark("old-version");
     let _ = client.post("kv2/data/versions", json!({ "data": { "k": versions } })).ok();
-    let _ = client.post("kv2/data/versions", json!({ "data": { "k": planted.new("new-version") } })).ok();
-    let large = planted.new("large-value");
+    let _ = client.post("kv2/data/versions", json!({ "data": { "k": planted.mark("new-version") } })).ok();
+    let large = planted.mark("large-value");
     let _ = client.post("kv1/large", json!({ "k": large.repeat(3000) })).ok();
     let _ = client.get("kv1/large").ok();
     // Answers of errors hold what was asked.
-    let _ = client.post("kv2/data/refused", json!({ "data": planted.new("refused-value") }));
+    let _ = client.post("kv2/data/refused", json!({ "data": planted.mark("refused-value") }));
 }
 
 fn policies(client: &Client, planted: &mut Planted) -> String {
-    let (name, text) = (planted.new("policy-name"), planted.new("policy-text"));
+    let (name, text) = (planted.mark("policy-name"), planted.mark("policy-text"));
     let policy = format!("# {text}\npath \"kv2/*\" {{ capabilities = [\"read\", \"list\"] }}\n");
     let _ = client.put(&format!("sys/policies/acl/{name}"), json!({ "policy": policy })).ok();
     let _ = client.get(&format!("sys/policies/acl/{name}")).ok();
@@ -107,8 +107,8 @@ fn policies(client: &Client, planted: &mut Planted) -> String {
 
 fn tokens(client: &Client, planted: &mut Planted, policy: &str) {
     for number in 0..4 {
-        let metadata = planted.new(&format!("token-metadata-{number}"));
-        let display_name = planted.new(&format!("token-display-name-{number}"));
+        let metadata = planted.mark(&format!("token-metadata-{number}"));
+        let display_name = planted.mark(&format!("token-display-name-{number}"));
         let body = json!({
             "policies": [policy], "meta": { "who": metadata }, "display_name": display_name, "ttl": "1h",
         });

@@ -15,6 +15,7 @@ use bulla_kit::{BoxFuture, EngineError, Services};
 use bulla_physical::Store;
 use bulla_seal::Unsealing;
 use bulla_types::{Operation, Seconds, Time};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -39,6 +40,8 @@ pub struct Core {
     pub(crate) alone: Mutex<()>,
     /// One initialisation or unseal at a time.
     pub(crate) opening: Mutex<()>,
+    /// `auth/token/tidy` is at work.
+    pub(crate) tidying_tokens: AtomicBool,
     seals: watch::Sender<u64>,
     connections: OnceLock<Arc<dyn Connections>>,
     log_levels: OnceLock<Arc<dyn LogLevels>>,
@@ -56,6 +59,7 @@ impl Core {
             clock,
             alone: Mutex::new(()),
             opening: Mutex::new(()),
+            tidying_tokens: AtomicBool::new(false),
             seals: watch::Sender::new(0),
             connections: OnceLock::new(),
             log_levels: OnceLock::new(),

@@ -38,6 +38,7 @@ async fn carry_out(core: &Arc<Core>, pass: &Pass<Unsealed>, effects: Vec<Effect>
                     tracing::error!(%error, "the mount table could not be read anew");
                 }
             }
+            Effect::MountMoved(moved) => pass.owner().moves.lock().add(moved),
             Effect::PoliciesChanged => pass.owner().policies_changed(),
             Effect::AuditRemoved(path) => drop(pass.owner().audit.remove(&path)),
             Effect::AuditedHeaders(headers) => pass.owner().audited_headers.store(Arc::new(headers)),

@@ -25,6 +25,13 @@ pub fn outcome(reply: Reply, operation: Operation, request_id: &str) -> Outcome 
     if let (true, Some(data)) = (reply.bare, &reply.data) {
         return Outcome::Bare { data: data.clone(), code };
     }
+    if let Some(mut envelope) = reply.whole {
+        // The answer that says where a wrapped one is has no id, and what was wrapped gets this request's.
+        if envelope.wrap_info.is_none() {
+            request_id.clone_into(&mut envelope.request_id);
+        }
+        return Outcome::Envelope { envelope, also_at_top: reply.also_at_top, code };
+    }
     let (lease_duration, renewable) = reply.lease_hint.map_or((0, false), |(ttl, renewable)| (ttl.0, renewable));
     let envelope = Envelope {
         request_id: request_id.to_owned(),

@@ -185,6 +185,7 @@ impl Core {
             audited_headers: ArcSwap::from_pointee(headers),
             cluster,
             keys,
+            moves: parking_lot::Mutex::default(),
             workers: CancellationToken::new(),
         }
     }

@@ -31,6 +31,7 @@ mod sys;
 mod testing;
 mod token;
 mod workers;
+mod wrapping;
 
 pub use answer::{Answer, ErrorKind, Outcome, Refusal};
 pub use clock::{Clock, SystemClock};

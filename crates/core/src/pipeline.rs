@@ -20,9 +20,9 @@ use crate::core::Core;
 use crate::request::Request;
 use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
-use crate::sys::{Effect, SysCtx, always};
+use crate::sys::{Effect, SysCtx, always, is_about_wrapping};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
-use crate::{effects, envelope, record, refusal};
+use crate::{effects, envelope, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -125,8 +125,12 @@ impl<'a> Attempt<'a> {
 
     async fn run(self) -> Result<Done, BarrierError> {
         let mut known = Known::default();
-        let outcome = match self.serve(&mut known).await {
-            Ok(reply) => Ok(reply),
+        let served = match self.serve(&mut known).await {
+            Ok(reply) => self.wrap(&known, reply).await,
+            Err(refused) => Err(refused),
+        };
+        let outcome = match served {
+            Ok(outcome) => Ok(outcome),
             Err(Refused::Engine(EngineError::Barrier(BarrierError::Conflict))) => return Err(BarrierError::Conflict),
             Err(refused) => {
                 self.txn.discard();
@@ -134,18 +138,19 @@ impl<'a> Attempt<'a> {
                 Err(refused.into_refusal(&self.request.id))
             }
         };
-        if let Err(refusal) = &outcome {
-            if known.recorded.is_none() {
-                record::refused(&self.scene(&known), refusal).await;
-            }
+        if let Err(refusal) = &outcome
+            && known.recorded.is_none()
+        {
+            record::refused(&self.scene(&known), refusal).await;
         }
         self.spend(&known).await?;
         let writes = self.txn.has_writes();
-        if let (true, Some(recorded)) = (writes || self.answers_first(), &known.recorded) {
-            if recorded.delivered().await.is_err() {
-                return Ok(Done { answer: record::audit_failed(), seals: false });
-            }
+        if let (true, Some(recorded)) = (writes || self.answers_first(), &known.recorded)
+            && recorded.delivered().await.is_err()
+        {
+            return Ok(Done { answer: record::audit_failed(), seals: false });
         }
+        let outcome = outcome.unwrap_or_else(Outcome::Refused);
         if self.answers_first() {
             return self.answer_then_commit(&known, outcome).await;
         }
@@ -160,9 +165,8 @@ impl<'a> Attempt<'a> {
 
     /// Doors 11 and 10 in this order. New shares in force that nobody was told would lock everybody out for good, so
     /// that an answer that cannot be recorded leaves all as it was.
-    async fn answer_then_commit(self, known: &Known, outcome: Result<Reply, Refusal>) -> Result<Done, BarrierError> {
-        let answer = self.answer(known, outcome);
-        let Ok(disclosable) = record::try_response(&self.scene(known), answer).await else {
+    async fn answer_then_commit(self, known: &Known, outcome: Outcome) -> Result<Done, BarrierError> {
+        let Ok(disclosable) = record::try_response(&self.scene(known), Answer::new(outcome)).await else {
             return Ok(Done { answer: record::audit_failed(), seals: false });
         };
         let (_committed, seals) = self.commit(()).await?;
@@ -180,10 +184,14 @@ impl<'a> Attempt<'a> {
         }
         known.routed = route(&self.state, self.request);
         let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
-        let caller = authenticate(self.pass.owner(), &self.txn, self.request, self.now).await?.map(Arc::new);
+        // A token sent to an open route is not looked at, and no use of it is spent.
+        let caller = match access {
+            Access::Public => None,
+            _ => authenticate(self.pass.owner(), &self.txn, self.request, self.now).await?.map(Arc::new),
+        };
         known.caller.clone_from(&caller);
         if caller.is_none() && access != Access::Public {
-            return Err(refusal::unauthenticated().into());
+            return Err(self.unauthenticated().into());
         }
         let operation = self.operation(known.routed.as_ref()).await?;
         known.operation = Some(operation);
@@ -310,7 +318,7 @@ impl<'a> Attempt<'a> {
             let store = TokenStore(&self.txn);
             let Some(mut record) = store.get(&caller.token.hash).await? else { return Ok(()) };
             if left <= 1 {
-                revoke_tree(&self.txn, caller.token.hash).await?;
+                revoke_tree(&self.txn, caller.token.hash, self.now).await?;
                 return Ok(());
             }
             record.uses = Some(left - 1);
@@ -335,18 +343,31 @@ impl<'a> Attempt<'a> {
         effects::commit(Arc::clone(self.core), self.pass.clone(), Arc::clone(&self.txn), effects, outcome).await
     }
 
-    /// Door 11.
-    async fn disclose(&self, known: &Known, committed: Committed<Result<Reply, Refusal>>) -> Disclosable<Answer> {
-        let answer = committed.map(|outcome| self.answer(known, outcome));
-        record::response(&self.scene(known), answer.into_inner()).await
+    /// The reply as it goes out, or the token it waits behind if the client wants it wrapped.
+    async fn wrap(&self, known: &Known, reply: Reply) -> Result<Outcome, Refused> {
+        let operation = known.operation.unwrap_or(self.request.operation);
+        let outcome = envelope::outcome(reply, operation, &self.request.id);
+        match self.request.wrap {
+            Some(wrap) if !is_about_wrapping(self.request.path.as_str()) => {
+                Ok(wrapping::wrap(&self.txn, outcome, &self.asked_path(), wrap.ttl, self.now).await?)
+            }
+            _ => Ok(outcome),
+        }
     }
 
-    fn answer(&self, known: &Known, outcome: Result<Reply, Refusal>) -> Answer {
-        let operation = known.operation.unwrap_or(self.request.operation);
-        match outcome {
-            Ok(reply) => Answer::new(envelope::outcome(reply, operation, &self.request.id)),
-            Err(refusal) => Answer::new(Outcome::Refused(refusal)),
+    /// A wrapping token that is used up or unknown is a plain mistake of the one who unwraps with it.
+    fn unauthenticated(&self) -> Refusal {
+        let request = self.request;
+        let unwraps = request.path.as_str() == "sys/wrapping/unwrap" && request.operation == Operation::Update;
+        if unwraps && request.token.is_some() && request.body.get("token").is_none() {
+            return Refusal::new(ErrorKind::BadRequest, wrapping::NOT_VALID);
         }
+        refusal::unauthenticated()
+    }
+
+    /// Door 11.
+    async fn disclose(&self, known: &Known, committed: Committed<Outcome>) -> Disclosable<Answer> {
+        record::response(&self.scene(known), committed.map(Answer::new).into_inner()).await
     }
 }
 

@@ -169,6 +169,7 @@ struct Shown<'a> {
     warnings: Texts<'a>,
     clear: Texts<'a>,
     mount: Mount<'a>,
+    wrap: Option<bulla_audit::WrapInfo<'a>>,
 }
 
 impl<'a> Shown<'a> {
@@ -181,11 +182,13 @@ impl<'a> Shown<'a> {
             warnings: Texts::new(),
             clear: Texts::new(),
             mount: scene.mount(),
+            wrap: None,
         };
         match &answer.outcome {
             Outcome::Envelope { envelope, .. } => {
                 shown.data = envelope.data.as_ref().map_or(Data::None, |d| Data::Json(d.get().as_bytes()));
                 shown.auth = envelope.auth.as_ref();
+                shown.wrap = envelope.wrap_info.as_ref().map(|info| wrap_info(info, scene.now));
                 shown.warnings = envelope.warnings.iter().flatten().map(String::as_str).collect();
             }
             Outcome::Bare { data, .. } => shown.data = Data::Json(data.get().as_bytes()),
@@ -229,8 +232,20 @@ impl<'a> Shown<'a> {
             data: self.data,
             warnings: &self.warnings,
             clear_keys: &self.clear,
+            wrap_info: self.wrap,
             ..bulla_audit::Response::default()
         }
+    }
+}
+
+fn wrap_info(info: &bulla_wire::WrapInfo, now: Time) -> bulla_audit::WrapInfo<'_> {
+    bulla_audit::WrapInfo {
+        ttl: Seconds(info.ttl),
+        token: &info.token,
+        accessor: &info.accessor,
+        creation_time: now,
+        creation_path: &info.creation_path,
+        wrapped_accessor: &info.wrapped_accessor,
     }
 }
 

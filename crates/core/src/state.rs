@@ -4,6 +4,7 @@
 //! [`Unsealed`] is the owner of everything that exists only between unseal and seal.
 
 use crate::audit::AuditedHeaders;
+use crate::mounts::Moves;
 use crate::policy::AclCache;
 use crate::sys::{KeyWork, SysCtx};
 use arc_swap::ArcSwap;
@@ -77,6 +78,8 @@ pub struct Unsealed {
     pub audited_headers: ArcSwap<AuditedHeaders>,
     pub cluster: Cluster,
     pub keys: KeyWork,
+    /// Mounts that were moved since the unseal.
+    pub moves: parking_lot::Mutex<Moves>,
     /// Ends the background workers.
     pub workers: CancellationToken,
 }

@@ -2,13 +2,56 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use crate::{Core, CoreConfig, ErrorKind, InitOptions, Initialised, Outcome, Registry, Request, SystemClock};
-use bulla_kit::{Body, BodyLimits};
+use bulla_kit::{Body, BodyLimits, Ctx, Engine, EngineKind, Params, Reply, Route, Routes};
 use bulla_physical::Store;
 use bulla_seal::{Progress, SealConfig, Share, Unsealing};
 use bulla_secret::SecretText;
 use bulla_types::{Operation, RequestPath};
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// An engine that keeps one text at each name.
+struct Box(Routes<Ctx>);
+
+#[derive(Params)]
+struct Item {
+    /// Where it is kept.
+    #[param(path)]
+    name: String,
+    /// What is kept.
+    text: String,
+}
+
+impl Box {
+    fn new() -> Self {
+        let route = Route::token("{name}").help("One text.", "").read(Self::read).update(Self::write);
+        Self(Routes::new(vec![route]))
+    }
+
+    async fn read(ctx: Ctx, item: Item) -> bulla_kit::Answer {
+        let Some(bytes) = ctx.view.get(&item.name).await? else { return Ok(Reply::none()) };
+        Reply::json(&json!({ "text": String::from_utf8_lossy(&bytes) }))
+    }
+
+    async fn write(ctx: Ctx, item: Item) -> bulla_kit::Answer {
+        ctx.view.put(&item.name, item.text.into_bytes())?;
+        Ok(Reply::none())
+    }
+}
+
+impl Engine for Box {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Secrets
+    }
+
+    fn routes(&self) -> &Routes<Ctx> {
+        &self.0
+    }
+
+    fn help(&self) -> &'static str {
+        "Texts by name."
+    }
+}
 
 pub struct Server {
     pub core: Arc<Core>,
@@ -49,7 +92,8 @@ impl Told {
 
 impl Server {
     pub async fn start(shares: i64, threshold: i64, config: CoreConfig) -> Self {
-        let core = Core::new(config, Store::memory(), Registry::default(), Arc::new(SystemClock));
+        let registry = Registry::default().with(EngineKind::Secrets, "box", |_| Ok(Arc::new(Box::new())));
+        let core = Core::new(config, Store::memory(), registry, Arc::new(SystemClock));
         let seal = SealConfig::new(shares, threshold).unwrap();
         let Initialised { shares, root_token } = core.initialise(&seal, InitOptions::default()).await.unwrap();
         let shares = shares.iter().map(|s| s.to_hex().dangerous_expose().to_owned()).collect();
@@ -96,7 +140,7 @@ impl Server {
             body: Arc::new(body),
             wrap: None,
             remote: None,
-            headers: Box::new(Vec::new()),
+            headers: std::boxed::Box::new(Vec::new()),
             client_certificates: Vec::new(),
             help: false,
             legacy_routes_open: self.legacy_open,

@@ -56,14 +56,14 @@ async fn step(core: &Arc<Core>, from: &mut Time) -> Result<bool, EngineError> {
     let Ok(pass) = core.gate.pass() else { return Ok(false) };
     let now = core.clock.now();
     let txn = Txn::begin(&pass)?;
-    let (next, due) = sweep(&txn, *from, now, BATCH).await?;
+    let (next, more) = sweep(&txn, *from, now, BATCH).await?;
     txn.commit(()).await?;
     *from = next;
     let txn = Txn::begin(&pass)?;
     let cleared = clear_one(&txn).await?;
     txn.commit(()).await?;
     tend_keyring(&pass, now).await?;
-    Ok(due == BATCH || cleared)
+    Ok(more || cleared)
 }
 
 /// Encryptions after which the count is written down: what a crash can lose of it is small beside the limit.

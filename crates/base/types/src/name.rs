@@ -46,6 +46,11 @@ impl PolicyName {
         Self("default".into())
     }
 
+    /// The one policy of a token that holds a wrapped answer.
+    pub fn response_wrapping() -> Self {
+        Self("response-wrapping".into())
+    }
+
     pub fn is_root(&self) -> bool {
         self.0 == "root"
     }

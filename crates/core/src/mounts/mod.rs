@@ -1,13 +1,15 @@
 //! Mounts: which engine answers where. Records in the store, one immutable table in memory made from them.
 //!
 //! `store` reads and writes records and opens engines, `routes` is `sys/mounts` and `sys/auth`, `show` is how a mount
-//! reads. Not here: how a path finds its mount (`state::MountTable`).
+//! reads, `remount` moves one. Not here: how a path finds its mount (`state::MountTable`).
 
+mod remount;
 mod routes;
 mod settings;
 mod show;
 mod store;
 
+pub use remount::{Move, Moves};
 pub use routes::routes;
 pub use show::{describe, describe_for_ui};
 pub use store::{MountStore, builtin_mounts, load, new_mount, open_engine};

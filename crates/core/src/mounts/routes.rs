@@ -45,7 +45,7 @@ struct EnableParams {
 pub fn routes() -> Vec<Route<SysCtx>> {
     let secret = MountClass::Secret;
     let auth = MountClass::Auth;
-    vec![
+    let mut routes = vec![
         Route::token("mounts/{path..}/tune")
             .help("Read or change the settings of a mount.", "")
             .read(move |c, p| read_tuning(c, p, secret))
@@ -66,11 +66,13 @@ pub fn routes() -> Vec<Route<SysCtx>> {
             .update(move |c, p| enable(c, p, auth))
             .delete(move |c, p| disable(c, p, auth)),
         Route::token("auth").help("List the auth methods.", "").read(move |c, p| list(c, p, auth)),
-    ]
+    ];
+    routes.extend(super::remount::routes());
+    routes
 }
 
 /// The complete path of a mount: auth methods lie below `auth/`. `sys/mounts/auth/x` names an auth method too.
-fn full_path(text: &str, class: MountClass) -> Result<MountPath, EngineError> {
+pub(super) fn full_path(text: &str, class: MountClass) -> Result<MountPath, EngineError> {
     let text = text.trim_end_matches('/');
     let full = if class == MountClass::Auth { format!("auth/{text}") } else { text.to_owned() };
     MountPath::parse(&full).map_err(|e| EngineError::bad(e.to_string()))
@@ -123,7 +125,14 @@ async fn write_tuning(ctx: SysCtx, input: Input, class: MountClass) -> Answer {
     store.put(&record)?;
     ctx.after_commit(Effect::MountsChanged);
     // Changed options are answered with an envelope, as the reference does where an engine had work to do.
-    Ok(if record.options == before { Reply::none() } else { Reply::empty() })
+    let reply = if record.options == before { Reply::none() } else { Reply::empty() };
+    let is_second = |options: &Option<IndexMap<String, String>>| {
+        options.as_ref().and_then(|o| o.get("version")).is_some_and(|version| version == "2")
+    };
+    if record.kind == "kv" && !is_second(&before) && is_second(&record.options) {
+        return Ok(reply.warn("The mount was upgraded from version 1 to version 2: its paths have changed."));
+    }
+    Ok(reply)
 }
 
 /// New options are merged into the old; the engine is set up with them in the same transaction.
@@ -134,6 +143,9 @@ async fn change_options(ctx: &SysCtx, record: &mut MountRecord, raw: &RawJson) -
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if name == "version" && options.get("version").is_some_and(|v| v == "2") && text == "1" {
             return Err(EngineError::bad("cannot downgrade mount from version 2"));
+        }
+        if name == "version" && record.kind == "kv" && !matches!(text.as_str(), "" | "1" | "2") {
+            return Err(EngineError::bad(format!("invalid version provided: {text}")));
         }
         options.insert(name, text);
     }
@@ -205,7 +217,7 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
 }
 
 /// A mount at, above or below `path`.
-fn collision(all: &[MountRecord], path: &MountPath) -> Option<MountRecord> {
+pub(super) fn collision(all: &[MountRecord], path: &MountPath) -> Option<MountRecord> {
     let path = path.as_str();
     all.iter().find(|r| r.path.as_str().starts_with(path) || path.starts_with(r.path.as_str())).cloned()
 }

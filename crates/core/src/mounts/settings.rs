@@ -55,10 +55,10 @@ pub fn for_new(settings: &Settings, class: MountClass) -> Result<MountConfig, En
         |which: &'static str| move |text: &str, why: String| format!("unable to parse {which} TTL of {text}: {why}");
     config.default_ttl = settings.ttl("default_lease_ttl", unparsable("default"))?.flatten();
     config.max_ttl = settings.ttl("max_lease_ttl", unparsable("max"))?.flatten();
-    if let (Some(default), Some(max)) = (config.default_ttl, config.max_ttl) {
-        if default > max {
-            return Err(EngineError::bad("given default lease TTL greater than given max lease TTL"));
-        }
+    if let (Some(default), Some(max)) = (config.default_ttl, config.max_ttl)
+        && default > max
+    {
+        return Err(EngineError::bad("given default lease TTL greater than given max lease TTL"));
     }
     if let Some(raw) = settings.0.get("force_no_cache") {
         config.force_no_cache = decode(raw, "force_no_cache")?;

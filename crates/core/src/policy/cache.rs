@@ -41,10 +41,10 @@ pub async fn acl_of(
 ) -> Result<Arc<Acl>, EngineError> {
     let generation = unsealed.policy_generation.load(Ordering::SeqCst);
     let key = Key { generation, namespace, policies: policies.to_vec() };
-    if let Some(acl) = unsealed.acls.0.get(&key) {
-        if acl.stale_at().is_none_or(|at| now < at) {
-            return Ok(acl);
-        }
+    if let Some(acl) = unsealed.acls.0.get(&key)
+        && acl.stale_at().is_none_or(|at| now < at)
+    {
+        return Ok(acl);
     }
     let acl = Arc::new(compile(txn, namespace, policies, now).await?);
     unsealed.acls.0.insert(key, Arc::clone(&acl));

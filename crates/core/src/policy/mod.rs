@@ -1,10 +1,12 @@
 //! ACL policies: storage, the built-in ones, and the compiled sets shared by tokens.
 //!
 //! `store` reads and writes records, `builtin` has the texts a new installation starts with, `routes` is what
-//! `sys/policies/acl` and `sys/policy` answer. What a policy means is `rules/policy`.
+//! `sys/policies/acl` and `sys/policy` answer. What a policy means is `rules/policy`. `password` is the other kind, for
+//! generated passwords.
 
 mod builtin;
 mod cache;
+mod password;
 mod routes;
 mod store;
 

@@ -48,25 +48,27 @@ enum Form {
 }
 
 pub fn routes() -> Vec<Route<SysCtx>> {
-    vec![
+    let mut routes = vec![
         Route::token("policies/acl").help("List the ACL policies.", "").list(list_acl),
         Route::token("policies/acl/{name..}")
             .help("Read, write or delete an ACL policy.", "Names are lower case.")
             .folded(&["name"])
             .read(|ctx, p| read(ctx, p, Form::Acl))
-            .update(|ctx, p| write(ctx, p))
-            .patch(|ctx, p| write(ctx, p))
+            .update(write)
+            .patch(write)
             .delete(delete),
         Route::token("policy").help("List the ACL policies.", "").read(list_legacy).list(list_legacy),
         Route::token("policy/{name..}")
             .help("Read, write or delete an ACL policy.", "The older spelling of policies/acl.")
             .folded(&["name"])
             .read(|ctx, p| read(ctx, p, Form::Legacy))
-            .update(|ctx, p| write(ctx, p))
+            .update(write)
             .delete(delete),
         // The folder itself: older clients list with a slash at the end.
         Route::token("policy/{rest..?}").help("List the ACL policies.", "").read(list_legacy),
-    ]
+    ];
+    routes.extend(super::password::routes());
+    routes
 }
 
 async fn names(ctx: &SysCtx) -> Result<Vec<String>, EngineError> {
@@ -165,7 +167,7 @@ async fn write(ctx: SysCtx, params: WriteParams) -> Answer {
 }
 
 /// A policy in base64 decodes to text; anything else is the text itself.
-fn decoded(text: String) -> String {
+pub(super) fn decoded(text: String) -> String {
     let bytes = STANDARD.decode(text.trim()).ok();
     bytes.and_then(|b| String::from_utf8(b).ok()).unwrap_or(text)
 }

@@ -269,12 +269,11 @@ async fn health_of(core: &Core, query: &Body) -> Result<Outcome, BadQuery> {
     let (active, sealed, uninit) =
         (code(query, "activecode", 200)?, code(query, "sealedcode", 503)?, code(query, "uninitcode", 501)?);
     // Checked like the others; a single node is never one.
-    (
-        code(query, "standbycode", 429)?,
-        code(query, "drsecondarycode", 472)?,
-        code(query, "performancestandbycode", 473)?,
-    );
-    (flag(query, "standbyok")?, flag(query, "perfstandbyok")?);
+    code(query, "standbycode", 429)?;
+    code(query, "drsecondarycode", 472)?;
+    code(query, "performancestandbycode", 473)?;
+    flag(query, "standbyok")?;
+    flag(query, "perfstandbyok")?;
     let initialised = core.is_initialised().await;
     let pass = core.gate.pass().ok();
     let mode = if pass.is_some() { "disabled" } else { "unknown" };

@@ -60,8 +60,8 @@ async fn of_token(ctx: SysCtx, params: CapabilityParams) -> Answer {
         return Err(EngineError::bad("missing token"));
     }
     let store = TokenStore(ctx.txn());
-    match store.get(&store.hash(&params.token)).await?.filter(|r| !r.expired(ctx.now())) {
-        Some(record) => answer(&ctx, &*acl_for(&ctx, &record).await?, params),
+    match store.by_text(&params.token, ctx.now()).await? {
+        Some((_, record)) => answer(&ctx, &*acl_for(&ctx, &record).await?, params),
         None => Err(EngineError::bad("1 error occurred:\n\t* invalid token\n\n")),
     }
 }
@@ -70,8 +70,13 @@ async fn of_accessor(ctx: SysCtx, params: CapabilityParams) -> Answer {
     if params.accessor.is_empty() {
         return Err(EngineError::bad("missing accessor"));
     }
-    match TokenStore(ctx.txn()).by_accessor(&params.accessor).await?.filter(|(_, r)| !r.expired(ctx.now())) {
-        Some((_, record)) => answer(&ctx, &*acl_for(&ctx, &record).await?, params),
+    let store = TokenStore(ctx.txn());
+    let found = match store.by_accessor(&params.accessor).await? {
+        Some((hash, _)) => store.live(&hash, ctx.now()).await?,
+        None => None,
+    };
+    match found {
+        Some(record) => answer(&ctx, &*acl_for(&ctx, &record).await?, params),
         None => Err(EngineError::bad("1 error occurred:\n\t* invalid accessor\n\n")),
     }
 }

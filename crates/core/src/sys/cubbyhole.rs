@@ -3,6 +3,7 @@
 use super::SysCtx;
 use bulla_barrier::{Page, View};
 use bulla_kit::{Answer, EngineError, Input, Params, RawJson, Reply, Route};
+use bulla_records::TokenKindRecord;
 
 #[derive(Params)]
 struct PathParams {
@@ -25,7 +26,11 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 
 /// The view of the caller's own cubbyhole.
 fn own(ctx: &SysCtx) -> Result<View, EngineError> {
-    Ok(View::new(ctx.txn(), ctx.caller()?.token.record.cubbyhole))
+    let record = &ctx.caller()?.token.record;
+    if record.kind == TokenKindRecord::Batch {
+        return Err(EngineError::bad("cubbyhole operations are only supported by 'service' type tokens"));
+    }
+    Ok(View::new(ctx.txn(), record.cubbyhole))
 }
 
 async fn read(ctx: SysCtx, params: PathParams) -> Answer {

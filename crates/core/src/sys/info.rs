@@ -2,6 +2,7 @@
 
 use super::SysCtx;
 use crate::state::Backend;
+use crate::token::TokenStore;
 use bulla_kit::{Answer, NoParams, OpenApi, Reply, Route};
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,8 @@ pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
         Route::token("ha-status").help("The nodes of the cluster.", "").read(ha_status),
         Route::token("version-history").help("The versions this installation has run.", "").list(versions),
-        Route::token("internal/specs/openapi")
+        Route::token("internal/counters/tokens").help("How many tokens there are.", "").read(token_count),
+        Route::public("internal/specs/openapi")
             .help("This API as an OpenAPI document.", "")
             .read(openapi)
             .update(openapi),
@@ -44,13 +46,18 @@ async fn versions(ctx: SysCtx, _: NoParams) -> Answer {
     Reply::json(&json!({ "keys": [version], "key_info": info }))
 }
 
-/// Only mounts the caller can see anything in.
+async fn token_count(ctx: SysCtx, _: NoParams) -> Answer {
+    let total = TokenStore(ctx.txn()).count().await?;
+    Reply::json(&json!({ "counters": { "service_tokens": { "total": total } } }))
+}
+
+/// Only mounts the caller can see anything in: none without a token.
 async fn openapi(ctx: SysCtx, _: NoParams) -> Answer {
-    let acl = ctx.caller()?.acl.at(ctx.now()).into_owned();
+    let acl = ctx.caller.as_ref().map(|caller| caller.acl.at(ctx.now()).into_owned());
     let mut document = OpenApi::default();
     for mount in ctx.state.mounts.iter() {
         let path = mount.record.path.as_str();
-        if !acl.is_root() && !acl.has_any_capability_below("", path) {
+        if !acl.as_ref().is_some_and(|acl| acl.is_root() || acl.has_any_capability_below("", path)) {
             continue;
         }
         match &mount.backend {

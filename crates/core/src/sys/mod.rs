@@ -4,6 +4,7 @@
 
 pub mod always;
 mod capabilities;
+mod catalog;
 mod cubbyhole;
 mod host;
 mod info;
@@ -13,14 +14,17 @@ mod seal;
 mod shares;
 mod tools;
 mod ui;
+mod ui_headers;
+mod wrapping;
 
 pub use shares::KeyWork;
+pub use wrapping::is_about_wrapping;
 
 use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
 
 use crate::core::Core;
-use crate::mounts;
+use crate::mounts::{self, Move};
 use crate::policy::{self, PolicyStore};
 use crate::request::Request;
 use crate::state::{State, Unsealed};
@@ -38,6 +42,8 @@ pub enum Effect {
     /// The mount table is read anew and published.
     MountsChanged,
     PoliciesChanged,
+    /// A mount has its new path; the status is kept for those who ask.
+    MountMoved(Move),
     /// A device is taken off the broker.
     AuditRemoved(String),
     AuditedHeaders(AuditedHeaders),
@@ -129,6 +135,9 @@ impl Default for SysTables {
         system.extend(host::routes());
         system.extend(loggers::routes());
         system.extend(ui::routes());
+        system.extend(ui_headers::routes());
+        system.extend(catalog::routes());
+        system.extend(wrapping::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),

@@ -27,10 +27,7 @@ fn listed(record: &MountRecord) -> bool {
 }
 
 async fn mounts(ctx: SysCtx, _: NoParams) -> Answer {
-    let acl = match &ctx.caller {
-        Some(caller) => Some(caller.acl.at(ctx.now()).into_owned()),
-        None => None,
-    };
+    let acl = ctx.caller.as_ref().map(|caller| caller.acl.at(ctx.now()).into_owned());
     let (mut secret, mut auth) = (Map::new(), Map::new());
     for mount in ctx.state.mounts.iter() {
         let record = &mount.record;

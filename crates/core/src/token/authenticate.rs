@@ -1,4 +1,5 @@
-//! Door 6: the token of a request. One read; expiry, uses and addresses are checked here, not by a background job.
+//! Door 6: the token of a request. Expiry, uses, addresses and the tokens above it are checked here,
+//! not by a background job.
 
 use super::store::{TokenHash, TokenStore};
 use crate::policy::acl_of;
@@ -51,9 +52,8 @@ pub async fn authenticate(
 ) -> Result<Option<Caller>, EngineError> {
     let Some(text) = request.token.as_ref() else { return Ok(None) };
     let store = TokenStore(txn);
-    let hash = store.hash(text.dangerous_expose());
-    let Some(record) = store.get(&hash).await? else { return Ok(None) };
-    if record.expired(now) || record.uses == Some(0) || !address_allowed(&record, request.remote.map(|a| a.ip())) {
+    let Some((hash, record)) = store.by_text(text.dangerous_expose(), now).await? else { return Ok(None) };
+    if !address_allowed(&record, request.remote.map(|a| a.ip())) {
         return Ok(None);
     }
     let acl = acl_of(unsealed, txn, record.namespace, &record.policies, now).await?;

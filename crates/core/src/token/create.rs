@@ -1,5 +1,6 @@
 //! Making a token: id, record and indexes in the request's own batch.
 
+use super::batch;
 use super::store::{TokenHash, TokenStore};
 use bulla_barrier::Txn;
 use bulla_crypto::random;
@@ -33,6 +34,7 @@ pub struct NewToken {
     pub bound_cidrs: Vec<String>,
     pub mount_accessor: String,
     pub internal: Option<String>,
+    pub kind: TokenKindRecord,
 }
 
 impl NewToken {
@@ -57,6 +59,20 @@ impl NewToken {
             bound_cidrs: Vec::new(),
             mount_accessor: String::new(),
             internal: None,
+            kind: TokenKindRecord::Service,
+        }
+    }
+
+    /// The token that holds a wrapped answer: one use, one policy, no renewal.
+    pub fn wrapping(namespace: NamespaceId, creation_path: &str, ttl: Seconds) -> Self {
+        Self {
+            policies: vec![PolicyName::response_wrapping()],
+            path: creation_path.to_owned(),
+            display_name: String::new(),
+            uses: Some(1),
+            ttl: Some(ttl),
+            explicit_max_ttl: Some(ttl),
+            ..Self::root(namespace, None)
         }
     }
 }
@@ -94,26 +110,43 @@ pub fn auth_block_of(record: &TokenRecord) -> AuthBlock {
     }
 }
 
-/// Writes the token into the transaction.
+fn no_randomness<E>(_: E) -> EngineError {
+    EngineError::internal("no randomness could be had from the system")
+}
+
+/// Writes the token into the transaction; a batch token is written nowhere.
 ///
 /// # Errors
 /// No randomness; a custom id that is taken.
 pub async fn issue(txn: &Arc<Txn>, new: NewToken, now: Time) -> Result<Issued, EngineError> {
-    let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
     let store = TokenStore(txn);
-    let id = match &new.id {
+    let id = new.id.clone();
+    let record = record_of(new, now)?;
+    if record.kind == TokenKindRecord::Batch {
+        return Ok(Issued { id: batch::seal(txn, &record)?, record });
+    }
+    let id = match id {
         Some(id) => {
-            if store.get(&store.hash(id)).await?.is_some() {
+            if store.get(&store.hash(&id)).await?.is_some() {
                 return Err(EngineError::bad("cannot create a token with a duplicate ID"));
             }
-            SecretText::from(id.clone())
+            SecretText::from(id)
         }
         None => SecretText::from(format!("hvs.{}", random::base62(24).map_err(no_randomness)?)),
     };
+    store.insert(&store.hash(id.dangerous_expose()), &record)?;
+    Ok(Issued { id, record })
+}
+
+fn record_of(new: NewToken, now: Time) -> Result<TokenRecord, EngineError> {
     let ttl = new.ttl.unwrap_or(Seconds::ZERO);
-    let record = TokenRecord {
+    let accessor = match new.kind {
+        TokenKindRecord::Service => random::base62(24).map_err(no_randomness)?,
+        TokenKindRecord::Batch => String::new(),
+    };
+    Ok(TokenRecord {
         namespace: new.namespace,
-        accessor: Accessor(random::base62(24).map_err(no_randomness)?),
+        accessor: Accessor(accessor),
         parent: new.parent.map(hex::encode),
         policies: new.policies,
         path: new.path,
@@ -131,13 +164,10 @@ pub async fn issue(txn: &Arc<Txn>, new: NewToken, now: Time) -> Result<Issued, E
         role: new.role,
         entity_id: new.entity_id,
         bound_cidrs: new.bound_cidrs,
-        kind: TokenKindRecord::Service,
+        kind: new.kind,
         cubbyhole: ScopeId(random::bytes().map_err(no_randomness)?),
         max_ttl: new.max_ttl,
         mount_accessor: new.mount_accessor,
         internal: new.internal,
-    };
-    let hash = store.hash(id.dangerous_expose());
-    store.insert(&hash, &record)?;
-    Ok(Issued { id, record })
+    })
 }

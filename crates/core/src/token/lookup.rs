@@ -25,10 +25,8 @@ pub fn describe(record: &TokenRecord, id: &str, now: Time) -> Map<String, Value>
     put("explicit_max_ttl", record.explicit_max_ttl.map_or(0, |s| s.0).into());
     put("entity_id", record.entity_id.as_str().into());
     put("type", record.kind.word().into());
-    if record.expires.is_some() {
-        put("issue_time", record.created.rfc3339().into());
-        put("renewable", record.renewable.into());
-    }
+    put("issue_time", record.created.rfc3339().into());
+    put("renewable", record.renewable.into());
     if let Some(period) = record.period {
         put("period", period.0.into());
     }

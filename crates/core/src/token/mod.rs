@@ -4,14 +4,19 @@
 //! parent, and its time in the expiry index. `authenticate` is door 6; `routes` is what `auth/token/` answers.
 
 mod authenticate;
+mod batch;
 mod create;
+mod creating;
+mod granting;
 mod lookup;
 mod revoke;
+mod roles;
 mod routes;
 mod store;
+mod tidying;
 
 pub use authenticate::{Caller, authenticate};
 pub use create::{NewToken, issue};
 pub use revoke::{revoke_tree, sweep};
 pub use routes::routes;
-pub use store::TokenStore;
+pub use store::{TokenHash, TokenStore};

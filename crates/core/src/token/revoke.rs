@@ -1,55 +1,109 @@
 //! Taking tokens back: a token goes with all tokens made from it, children first.
+//!
+//! A tree that is too large for one batch is ended first (its root gets an end that has passed, so that everything below
+//! is refused at use) and taken apart later, batch by batch, by the sweep that finds it in the expiry index.
 
 use super::store::{TokenHash, TokenStore};
 use bulla_barrier::Txn;
 use bulla_kit::EngineError;
-use bulla_types::Time;
+use bulla_types::{Seconds, Time};
 use std::sync::Arc;
 
-/// Children looked at in one scan.
-const CHUNK: usize = 10_000;
+/// Tokens that one request takes back itself.
+const AT_ONCE: usize = 500;
+/// A sweep looks this far behind the last one: a request may have read the clock a while before its batch was durable.
+const OVERLAP: Seconds = Seconds(60);
 
-/// Removes a token and everything below it, all in the caller's batch; costs memory for the whole tree.
+/// Takes a token back, and everything below it. When this is durable none of them is accepted any more.
 ///
 /// # Errors
 /// Storage; a damaged record below is an error that names it.
-pub async fn revoke_tree(txn: &Arc<Txn>, root: TokenHash) -> Result<usize, EngineError> {
-    let store = TokenStore(txn);
-    let mut waiting = vec![root];
-    let mut order = Vec::new();
-    while let Some(hash) = waiting.pop() {
-        order.push(hash);
-        waiting.extend(store.children(&hash, CHUNK).await?);
-    }
-    let mut gone = 0;
-    for hash in order.iter().rev() {
-        if let Some(record) = store.get(hash).await? {
-            store.remove(hash, &record).await?;
-            gone += 1;
+pub async fn revoke_tree(txn: &Arc<Txn>, root: TokenHash, now: Time) -> Result<(), EngineError> {
+    revoke_up_to(txn, root, now, AT_ONCE).await
+}
+
+async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(), EngineError> {
+    let (_, finished) = remove_some(txn, root, limit).await?;
+    if !finished {
+        let store = TokenStore(txn);
+        if let Some(mut record) = store.get(&root).await? {
+            let end = record.expires.map_or(now, |end| end.min(now));
+            store.reschedule(&root, &mut record, end)?;
         }
     }
-    Ok(gone)
+    Ok(())
+}
+
+/// Removes at most `limit` tokens of a tree, always children before parents. Answers how many went and whether that was
+/// all; if not, calling again goes on.
+async fn remove_some(txn: &Arc<Txn>, root: TokenHash, limit: usize) -> Result<(usize, bool), EngineError> {
+    let store = TokenStore(txn);
+    let mut gone = 0;
+    let mut path = vec![(root, store.children(&root, limit).await?)];
+    while let Some((hash, children)) = path.last_mut() {
+        if let Some(child) = children.pop() {
+            path.push((child, store.children(&child, limit).await?));
+            continue;
+        }
+        // Only a full page can hide more children, and a full page is as many tokens as may go.
+        if gone >= limit {
+            return Ok((gone, false));
+        }
+        let hash = *hash;
+        if let Some(record) = store.get(&hash).await? {
+            store.remove(&hash, &record).await?;
+            gone += 1;
+        }
+        path.pop();
+    }
+    Ok((gone, true))
 }
 
 /// One step of the background clean-up: takes back tokens whose time is over. Answers where the next step begins and
-/// how many were due. May run again after a crash: it only frees what is refused at use already.
+/// whether there is more to do at once. May run again after a crash: it only frees what is refused at use already.
 ///
 /// # Errors
 /// Storage.
-pub async fn sweep(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Result<(Time, usize), EngineError> {
+pub async fn sweep(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Result<(Time, bool), EngineError> {
     let store = TokenStore(txn);
+    // The clock may have been set back.
+    let from = from.min(now);
     let due = store.due(from, now, limit).await?;
-    let mut next = if due.len() < limit { now } else { from };
-    for (at, hash) in &due {
-        match store.get(hash).await? {
-            Some(record) if record.expired(now) => {
-                revoke_tree(txn, *hash).await?;
+    let full = due.len() >= limit;
+    let mut left = limit;
+    let mut last = from;
+    for (at, hash) in due {
+        last = at;
+        // Renewed since, or gone by another way: only the index entry is stale.
+        if store.get(&hash).await?.is_some_and(|record| record.expired(now)) {
+            let (gone, finished) = remove_some(txn, hash, left).await?;
+            left = left.saturating_sub(gone);
+            if !finished {
+                return Ok((at, true));
             }
-            // Renewed since, or gone by another way: only the index entry is stale.
-            _ => {}
         }
-        store.forget_due(*at, hash);
-        next = next.max(from).min(now).max(*at);
+        store.forget_due(at, &hash);
     }
-    Ok((next, due.len()))
+    Ok((if full { last } else { from.max(Time(now.0.saturating_sub(OVERLAP.0 * Time::NANOS))) }, full))
+}
+
+/// One step of `auth/token/tidy`: looks at `limit` tokens after `after` and takes back those whose parent is gone.
+/// Answers where the next step begins; `None` = all have been looked at.
+///
+/// # Errors
+/// Storage.
+pub async fn tidy(
+    txn: &Arc<Txn>,
+    after: Option<TokenHash>,
+    now: Time,
+    limit: usize,
+) -> Result<Option<TokenHash>, EngineError> {
+    let store = TokenStore(txn);
+    let page = store.page(after.as_ref(), limit).await?;
+    for (hash, _) in &page {
+        if store.get(hash).await?.is_some() && store.live(hash, now).await?.is_none() {
+            revoke_up_to(txn, *hash, now, limit).await?;
+        }
+    }
+    Ok(page.last().map(|(hash, _)| *hash))
 }

@@ -1,5 +1,6 @@
 //! Where tokens lie: record, accessor, children and expiry, all under keyed hashes and times.
 
+use super::batch;
 use bulla_barrier::{Keyspace, PhysicalKey, Txn, View, plain_key, plain_range};
 use bulla_kit::EngineError;
 use bulla_records::{TokenRecord, decode, encode};
@@ -31,6 +32,45 @@ impl TokenStore<'_> {
             Some(bytes) => decode("token", &bytes).map(Some).map_err(|_| EngineError::damaged("token")),
             None => Ok(None),
         }
+    }
+
+    /// A token that is in force: neither it nor any token above it is over. What is above it is read at each use, so
+    /// that a revocation holds for everything below at once, however long taking back the tree may last.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn live(&self, hash: &TokenHash, now: Time) -> Result<Option<TokenRecord>, EngineError> {
+        let Some(record) = self.get(hash).await? else { return Ok(None) };
+        Ok(self.in_force(&record, now).await?.then_some(record))
+    }
+
+    /// The token whose text a client sent, if it is in force: a stored one, or a batch token that carries its own record.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn by_text(&self, text: &str, now: Time) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
+        let hash = self.hash(text);
+        if !batch::looks_like(text) {
+            return Ok(self.live(&hash, now).await?.map(|record| (hash, record)));
+        }
+        let Some(record) = batch::open(self.0, text) else { return Ok(None) };
+        Ok(self.in_force(&record, now).await?.then_some((hash, record)))
+    }
+
+    async fn in_force(&self, record: &TokenRecord, now: Time) -> Result<bool, EngineError> {
+        if record.expired(now) || record.uses == Some(0) {
+            return Ok(false);
+        }
+        let mut above = record.parent.clone();
+        while let Some(text) = above {
+            // A parent that is gone or cannot be told ends what is below it.
+            let Some(hash) = parse_hash(&text) else { return Ok(false) };
+            match self.get(&hash).await? {
+                Some(parent) if !parent.expired(now) => above = parent.parent,
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// The token of an accessor.
@@ -109,6 +149,30 @@ impl TokenStore<'_> {
         self.0.delete(expiry_key(at, hash));
     }
 
+    /// How many tokens there are, those included whose time is over and that no sweep has met yet.
+    pub async fn count(&self) -> Result<usize, EngineError> {
+        let (start, end) = plain_range(Keyspace::Token, &[]);
+        Ok(self.0.range(&start, &end, usize::MAX).await?.len())
+    }
+
+    /// Up to `limit` tokens whose hashes come after `after`, in the order of their hashes.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn page(
+        &self,
+        after: Option<&TokenHash>,
+        limit: usize,
+    ) -> Result<Vec<(TokenHash, TokenRecord)>, EngineError> {
+        let (first, end) = plain_range(Keyspace::Token, &[]);
+        let start = after.map_or(first, |hash| plain_key(Keyspace::Token, &[hash, &[0]]));
+        let found = self.0.range(&start, &end, limit).await?;
+        let parse = |(key, bytes): &(PhysicalKey, Vec<u8>)| {
+            Some((key.bytes().get(1..)?.try_into().ok()?, decode("token", bytes).ok()?))
+        };
+        Ok(found.iter().filter_map(parse).collect())
+    }
+
     pub async fn accessors(&self, limit: usize) -> Result<Vec<Accessor>, EngineError> {
         let (start, end) = plain_range(Keyspace::Token, &[]);
         let found = self.0.range(&start, &end, limit).await?;
@@ -133,6 +197,9 @@ fn parse_expiry(key: &[u8]) -> Option<(Time, TokenHash)> {
 }
 
 pub fn parent_of(record: &TokenRecord) -> Option<TokenHash> {
-    let text = record.parent.as_ref()?;
+    parse_hash(record.parent.as_ref()?)
+}
+
+fn parse_hash(text: &str) -> Option<TokenHash> {
     hex::decode(text).ok()?.try_into().ok()
 }

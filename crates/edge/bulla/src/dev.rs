@@ -37,8 +37,7 @@ pub async fn set_up(house: &dyn House, options: &DevOptions) -> Result<Ready, St
 }
 
 async fn replace_token(house: &dyn House, old: &str, id: &str) -> Result<String, StartError> {
-    let wanted =
-        json!({ "id": id, "policies": ["root"], "no_parent": true, "no_default_policy": true, "display_name": "root" });
+    let wanted = json!({ "id": id, "policies": ["root"], "no_parent": true, "no_default_policy": true });
     ask(house, "auth/token/create", old, wanted).await?;
     ask(house, "auth/token/revoke-self", old, json!({})).await?;
     Ok(id.to_owned())

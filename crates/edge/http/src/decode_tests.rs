@@ -68,7 +68,9 @@ fn paths_with_two_readings_are_refused() {
     for uri in ["/v1/kv/%zz", "/v1/kv/%ff"] {
         assert_eq!(early("GET", uri), Early::silent(StatusCode::BAD_REQUEST), "{uri}");
     }
-    assert!(matches!(early("GET", "/v1/kv/a%2F%2Fb"), Early::Refused { status: StatusCode::BAD_REQUEST, .. }));
+    assert!(matches!(early("GET", "/v1/kv/a%2F%2F"), Early::Refused { status: StatusCode::BAD_REQUEST, .. }));
+    // An encoded slash makes a name of its own (a URL inside a path), never the path without it.
+    assert_eq!(path("/v1/kv/a%2F%2Fb").unwrap(), "kv/a//b");
 }
 
 #[test]
@@ -145,6 +147,8 @@ fn writes_need_a_leaf_and_patches_their_media_type() {
         patch("application/json"),
         Err(Early::Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, errors: vec![text.into()] })
     );
+    // Core refuses the verb itself there.
+    assert_eq!(decode("PATCH", "/v1/sys/init").map(|h| h.operation), Ok(Operation::Patch));
 }
 
 #[test]

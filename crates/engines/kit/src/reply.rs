@@ -91,6 +91,8 @@ pub struct Reply {
     /// A token's block made by core itself (`auth/token/create`, renewals).
     pub auth: Option<Box<bulla_wire::AuthBlock>>,
     pub raw: Option<RawBody>,
+    /// A whole envelope, as core kept or made it (wrapped answers); only its `request_id` is filled in.
+    pub whole: Option<Box<bulla_wire::Envelope>>,
     /// The full envelope with status 404: deleted versions.
     pub not_found: bool,
     /// 202 instead of 200.

@@ -148,6 +148,27 @@ impl Barrier {
     }
 
     pub(crate) fn seal_value(&self, key: &PhysicalKey, plain: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        self.seal_frame(&key.0, plain)
+    }
+
+    pub(crate) fn open_value(&self, key: &[u8], frame: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        self.open_frame(key, frame).ok_or_else(|| BarrierError::Damaged { key: hex(key) })
+    }
+
+    /// Seals bytes that a client is to keep instead of the store. `domain` says what they are for; they open in no other.
+    ///
+    /// # Errors
+    /// No randomness; more bytes than a record may have.
+    pub fn seal_blob(&self, domain: &str, plain: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        self.seal_frame(&blob_context(domain), plain)
+    }
+
+    /// Opens what [`Barrier::seal_blob`] made; `None` = it is none of ours, or of another domain.
+    pub fn open_blob(&self, domain: &str, frame: &[u8]) -> Option<Vec<u8>> {
+        self.open_frame(&blob_context(domain), frame)
+    }
+
+    fn seal_frame(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, BarrierError> {
         if plain.len() > MAX_VALUE {
             return Err(BarrierError::ValueTooLarge { size: plain.len(), limit: MAX_VALUE });
         }
@@ -158,25 +179,29 @@ impl Barrier {
         frame.extend_from_slice(&ciphers.active.to_be_bytes());
         frame.extend_from_slice(&nonce);
         frame.extend_from_slice(plain);
-        let cipher = ciphers.by_term.get(&ciphers.active).ok_or_else(|| damaged(key))?;
-        cipher.seal_from(&nonce, &key.0, &mut frame, HEADER);
+        let cipher = ciphers.by_term.get(&ciphers.active).ok_or_else(|| BarrierError::Damaged { key: hex(context) })?;
+        cipher.seal_from(&nonce, context, &mut frame, HEADER);
         self.encryptions.fetch_add(1, Ordering::Relaxed);
         Ok(frame)
     }
 
-    pub(crate) fn open_value(&self, key: &[u8], frame: &[u8]) -> Result<Vec<u8>, BarrierError> {
-        let broken = || BarrierError::Damaged { key: hex(key) };
+    fn open_frame(&self, context: &[u8], frame: &[u8]) -> Option<Vec<u8>> {
         if frame.len() < HEADER + TAG || frame[0] != FRAME {
-            return Err(broken());
+            return None;
         }
-        let term = u32::from_be_bytes(frame[1..5].try_into().map_err(|_| broken())?);
-        let nonce: [u8; 12] = frame[5..HEADER].try_into().map_err(|_| broken())?;
+        let term = u32::from_be_bytes(frame[1..5].try_into().ok()?);
+        let nonce: [u8; 12] = frame[5..HEADER].try_into().ok()?;
         let ciphers = self.ciphers.load();
-        let cipher = ciphers.by_term.get(&term).ok_or_else(broken)?;
+        let cipher = ciphers.by_term.get(&term)?;
         let mut plain = Vec::with_capacity(frame.len() - HEADER);
-        cipher.open_into(&nonce, key, &frame[HEADER..], &mut plain).map_err(|_| broken())?;
-        Ok(plain)
+        cipher.open_into(&nonce, context, &frame[HEADER..], &mut plain).ok()?;
+        Some(plain)
     }
+}
+
+/// The associated data of a blob. No keyspace has the number of its first byte, so no stored record opens as a blob.
+fn blob_context(domain: &str) -> Vec<u8> {
+    [b"blob\0", domain.as_bytes()].concat()
 }
 
 impl Ciphers {
@@ -186,6 +211,46 @@ impl Ciphers {
     }
 }
 
-fn damaged(key: &PhysicalKey) -> BarrierError {
-    BarrierError::Damaged { key: hex(&key.0) }
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::key::plain_key;
+
+    fn barrier() -> Barrier {
+        Barrier::new(Store::memory(), RootKey::generate().unwrap(), Keyring::generate(1).unwrap())
+    }
+
+    #[test]
+    fn a_blob_opens_in_its_domain_and_nowhere_else() {
+        let barrier = barrier();
+        let blob = barrier.seal_blob("a", b"text").unwrap();
+        assert_eq!(barrier.open_blob("a", &blob).unwrap(), b"text");
+        assert!(barrier.open_blob("b", &blob).is_none() && barrier.open_blob("", &blob).is_none());
+        assert!(self::barrier().open_blob("a", &blob).is_none(), "another installation's");
+        for at in 0..blob.len() {
+            let mut changed = blob.clone();
+            changed[at] ^= 1;
+            assert!(barrier.open_blob("a", &changed).is_none(), "byte {at}");
+        }
+        assert!(barrier.open_blob("a", &blob[..blob.len() - 1]).is_none() && barrier.open_blob("a", &[]).is_none());
+    }
+
+    #[test]
+    fn stored_values_and_blobs_are_not_each_other() {
+        let barrier = barrier();
+        let key = plain_key(Keyspace::Token, &[b"x"]);
+        let stored = barrier.seal_value(&key, b"text").unwrap();
+        assert!(barrier.open_blob("x", &stored).is_none());
+        let blob = barrier.seal_blob("x", b"text").unwrap();
+        assert!(barrier.open_value(key.bytes(), &blob).is_err());
+    }
+
+    #[test]
+    fn a_blob_opens_after_the_keys_are_rotated() {
+        let barrier = barrier();
+        let blob = barrier.seal_blob("a", b"text").unwrap();
+        barrier.install(barrier.with_keyring(|ring| ring.rotated(2)).unwrap());
+        assert_eq!(barrier.open_blob("a", &blob).unwrap(), b"text");
+    }
 }

@@ -1,0 +1,121 @@
+//! Wrapped answers: the answer lies in the cubbyhole of a token that can be used once, and the client gets that token.
+//!
+//! Kept and made known in one batch: there is no moment at which the token is there without the answer or the answer
+//! without the token. Not here: the routes (`sys/wrapping`), the limits of the time to live (`rules/policy`).
+
+use crate::answer::Outcome;
+use crate::token::{NewToken, TokenHash, TokenStore, issue};
+use bulla_barrier::{Txn, View};
+use bulla_kit::{EngineError, Reply};
+use bulla_records::{TokenRecord, decode, encode};
+use bulla_types::{NamespaceId, PolicyName, Seconds, Time};
+use bulla_wire::{Envelope, WrapInfo};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Name of the answer in the token's cubbyhole; the policy `response-wrapping` grants it, too.
+const NAME: &str = "response";
+pub const NOT_VALID: &str = "wrapping token is not valid or does not exist";
+
+/// An answer as it would have gone out.
+#[derive(Serialize, Deserialize)]
+pub struct Kept {
+    envelope: Envelope,
+    #[serde(default)]
+    also_at_top: bool,
+    /// Only `envelope.data` was to go out.
+    #[serde(default)]
+    bare: bool,
+    #[serde(default)]
+    code: Option<u16>,
+}
+
+/// A wrapping token in force.
+pub struct Wrapper {
+    pub hash: TokenHash,
+    pub record: TokenRecord,
+}
+
+/// Puts `outcome` aside and answers where it is. What says nothing or refuses stays as it is.
+///
+/// # Errors
+/// An answer that is no JSON; storage.
+pub async fn wrap(
+    txn: &Arc<Txn>,
+    outcome: Outcome,
+    path: &str,
+    ttl: Seconds,
+    now: Time,
+) -> Result<Outcome, EngineError> {
+    let kept = match outcome {
+        Outcome::NoContent | Outcome::Refused(_) => return Ok(outcome),
+        Outcome::Raw(_) => return Err(EngineError::bad("this answer cannot be wrapped")),
+        Outcome::Envelope { envelope, also_at_top, code } => {
+            Kept { envelope: *envelope, also_at_top, bare: false, code }
+        }
+        Outcome::Bare { data, code } => Kept {
+            envelope: Envelope { data: Some(data), ..Envelope::default() },
+            also_at_top: false,
+            bare: true,
+            code,
+        },
+    };
+    let info = keep(txn, &kept, path, ttl, now).await?;
+    let envelope = Box::new(Envelope { wrap_info: Some(info), ..Envelope::default() });
+    Ok(Outcome::Envelope { envelope, also_at_top: false, code: None })
+}
+
+/// Makes the token and puts the answer into its cubbyhole.
+///
+/// # Errors
+/// An answer too large to be stored with what surrounds it; storage.
+pub async fn keep(txn: &Arc<Txn>, kept: &Kept, path: &str, ttl: Seconds, now: Time) -> Result<WrapInfo, EngineError> {
+    let issued = issue(txn, NewToken::wrapping(NamespaceId::ROOT, path, ttl), now).await?;
+    let bytes = encode("wrapped answer", kept).map_err(|e| EngineError::internal(e.to_string()))?;
+    View::new(txn, issued.record.cubbyhole).put(NAME, bytes)?;
+    Ok(WrapInfo {
+        token: issued.id.dangerous_expose().to_owned(),
+        accessor: issued.record.accessor.0.clone(),
+        ttl: ttl.0,
+        creation_time: now.rfc3339(),
+        creation_path: path.to_owned(),
+        wrapped_accessor: kept.envelope.auth.as_ref().map(|auth| auth.accessor.clone()).unwrap_or_default(),
+    })
+}
+
+/// The wrapping token with this text.
+///
+/// # Errors
+/// There is none, it has been used, its time is over, or it is a token of another kind: all the same from outside.
+pub async fn find(txn: &Arc<Txn>, text: &str, now: Time) -> Result<Wrapper, EngineError> {
+    let found = TokenStore(txn).by_text(text, now).await?;
+    let wraps = |record: &TokenRecord| record.policies == [PolicyName::response_wrapping()];
+    match found.filter(|(_, record)| wraps(record)) {
+        Some((hash, record)) => Ok(Wrapper { hash, record }),
+        None => Err(EngineError::bad(NOT_VALID)),
+    }
+}
+
+/// Takes the answer out; the token goes with it.
+///
+/// # Errors
+/// It has been taken already; storage.
+pub async fn take(txn: &Arc<Txn>, wrapper: &Wrapper) -> Result<Kept, EngineError> {
+    let bytes = View::new(txn, wrapper.record.cubbyhole).get(NAME).await?;
+    let bytes = bytes.ok_or_else(|| EngineError::bad(NOT_VALID))?;
+    TokenStore(txn).remove(&wrapper.hash, &wrapper.record).await?;
+    decode("wrapped answer", &bytes).map_err(|_| EngineError::damaged("wrapped answer"))
+}
+
+impl Kept {
+    /// The answer as the request that was wrapped would have given it.
+    pub fn into_reply(self) -> Reply {
+        let mut reply = Reply { also_at_top: self.also_at_top, code: self.code, ..Reply::empty() };
+        if self.bare {
+            reply.data = self.envelope.data;
+            return reply.bare();
+        }
+        reply.whole = Some(Box::new(self.envelope));
+        reply
+    }
+}

@@ -1,0 +1,105 @@
+//! What a token may hand on.
+
+use crate::bench::{Bench, DELETE, READ, UPDATE, With};
+use serde_json::json;
+
+const MAKER: &str = r#"
+    path "auth/token/create" { capabilities = ["update"] }
+    path "auth/token/lookup-self" { capabilities = ["read"] }
+"#;
+
+/// TOK-01: a child got `default` although its parent lacked it.
+#[tokio::test]
+async fn a_child_never_has_more_policies_than_its_parent() {
+    let bench = Bench::new().await;
+    bench.policy("p", MAKER).await;
+    let parent = bench.make(&bench.root, json!({ "policies": ["p"], "no_default_policy": true })).await;
+    for ask in [json!({}), json!({ "policies": ["p", "default"] }), json!({ "policies": ["p"] })] {
+        let child = bench.ask(UPDATE, "auth/token/create", &parent, ask.clone()).await;
+        assert_eq!((child.code, &child.body["auth"]["policies"]), (200, &json!(["p"])), "{ask}");
+    }
+    for ask in [json!({ "policies": ["other"] }), json!({ "policies": ["root"] })] {
+        assert_eq!(bench.ask(UPDATE, "auth/token/create", &parent, ask.clone()).await.code, 400, "{ask}");
+    }
+    for ask in [json!({ "no_parent": true }), json!({ "period": 60 }), json!({ "id": "mine" })] {
+        assert_eq!(bench.ask(UPDATE, "auth/token/create", &parent, ask.clone()).await.code, 400, "{ask}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_makes_a_wrapping_token_by_hand() {
+    let bench = Bench::new().await;
+    let ask = json!({ "policies": ["response-wrapping"] });
+    assert_eq!(bench.ask(UPDATE, "auth/token/create", &bench.root, ask).await.code, 400);
+}
+
+/// TOK-04: addresses were not handed on, so a child could be used from anywhere.
+#[tokio::test]
+async fn a_child_is_bound_to_its_parents_addresses() {
+    let bench = Bench::new().await;
+    bench.policy("p", r#"path "auth/token/*" { capabilities = ["read", "update", "sudo"] }"#).await;
+    for (role, cidr) in [("inside", "10.1.0.0/16"), ("around", "0.0.0.0/0"), ("elsewhere", "192.168.0.0/16")] {
+        let path = format!("auth/token/roles/{role}");
+        let made = bench.ask(UPDATE, &path, &bench.root, json!({ "token_bound_cidrs": cidr })).await;
+        assert_eq!(made.code, 204, "{}", made.body);
+    }
+    let role = json!({ "token_bound_cidrs": "10.0.0.0/8", "allowed_policies": "p" });
+    bench.ask(UPDATE, "auth/token/roles/ten", &bench.root, role).await;
+    let parent = bench.ask(UPDATE, "auth/token/create/ten", &bench.root, json!({})).await.token();
+    let from = |ip| With { from: Some(ip), ..With::default() };
+    let look =
+        async |token: &str, ip| bench.ask_with(READ, "auth/token/lookup-self", token, json!({}), from(ip)).await.code;
+    assert_eq!((look(&parent, "10.9.9.9").await, look(&parent, "127.0.0.1").await), (200, 403));
+    assert_eq!(bench.look(&parent).await, 403, "an unknown address is not an allowed one");
+    let make = async |path: &str| bench.ask_with(UPDATE, path, &parent, json!({}), from("10.9.9.9")).await;
+    for path in ["auth/token/create", "auth/token/create-orphan", "auth/token/create/around"] {
+        let child = make(path).await.token();
+        assert_eq!((look(&child, "10.9.9.9").await, look(&child, "127.0.0.1").await), (200, 403), "{path}");
+    }
+    let narrower = make("auth/token/create/inside").await.token();
+    assert_eq!((look(&narrower, "10.1.0.1").await, look(&narrower, "10.9.9.9").await), (200, 403));
+    assert_eq!(make("auth/token/create/elsewhere").await.code, 400);
+}
+
+/// A role is chosen by the path, which policy has seen, never by the body.
+#[tokio::test]
+async fn the_body_does_not_choose_the_role() {
+    let bench = Bench::new().await;
+    bench.policy("p", MAKER).await;
+    bench.ask(UPDATE, "auth/token/roles/strong", &bench.root, json!({ "allowed_policies": "secret" })).await;
+    let token = bench.make(&bench.root, json!({ "policies": ["p"] })).await;
+    let ask = json!({ "role_name": "strong", "policies": ["secret"] });
+    assert_eq!(bench.ask(UPDATE, "auth/token/create", &token, ask).await.code, 400);
+    assert_eq!(bench.ask(UPDATE, "auth/token/create/strong", &token, json!({})).await.code, 403);
+}
+
+/// Even a role that lists `root` makes no root token for anybody else.
+#[tokio::test]
+async fn a_role_does_not_make_root_tokens_for_others() {
+    let bench = Bench::new().await;
+    bench.policy("p", r#"path "auth/token/create/*" { capabilities = ["update", "sudo"] }"#).await;
+    bench.ask(UPDATE, "auth/token/roles/r", &bench.root, json!({ "allowed_policies": "root,p" })).await;
+    let token = bench.make(&bench.root, json!({ "policies": ["p"] })).await;
+    for ask in [json!({ "policies": ["root"] }), json!({ "policies": ["root"], "ttl": 60 })] {
+        let made = bench.ask(UPDATE, "auth/token/create/r", &token, ask).await;
+        assert_eq!(made.code, 400, "{}", made.body);
+    }
+    let kept = bench.ask(UPDATE, "auth/token/create/r", &token, json!({ "policies": ["p"] })).await;
+    assert_eq!(kept.code, 200, "{}", kept.body);
+}
+
+#[tokio::test]
+async fn a_role_has_the_last_word_on_uses_and_renewal() {
+    let bench = Bench::new().await;
+    let role = json!({ "token_num_uses": 2, "renewable": false });
+    bench.ask(UPDATE, "auth/token/roles/r", &bench.root, role).await;
+    for (asked, given) in [(0, 2), (1, 1), (2, 2), (3, 2)] {
+        let ask = json!({ "policies": ["default"], "num_uses": asked });
+        let made = bench.ask(UPDATE, "auth/token/create/r", &bench.root, ask).await;
+        assert_eq!((&made.body["auth"]["num_uses"], &made.body["auth"]["renewable"]), (&json!(given), &json!(false)));
+    }
+    let token = bench.ask(UPDATE, "auth/token/create/r", &bench.root, json!({ "policies": ["default"] })).await.token();
+    assert_eq!((bench.look(&token).await, bench.look(&token).await, bench.look(&token).await), (200, 200, 403));
+    assert_eq!(bench.ask(DELETE, "auth/token/roles/r", &bench.root, json!({})).await.code, 204);
+    assert_eq!(bench.ask(UPDATE, "auth/token/create/r", &bench.root, json!({})).await.code, 400);
+}
