@@ -2,7 +2,7 @@
 //!
 //! `BULLA_CRASH_ROUNDS` sets the number of rounds (3 if not set). Restarting a large store is measured by
 //! `cargo test -p bulla-tests --release --test crash -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use bulla_testkit::{Client, Connection, ServerOptions, ServerProcess};
 use serde_json::{Value, json};
