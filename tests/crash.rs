@@ -2,7 +2,7 @@
 //!
 //! `BULLA_CRASH_ROUNDS` sets the number of rounds (3 if not set). Restarting a large store is measured by
 //! `cargo test -p bulla-tests --release --test crash -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use bulla_testkit::{Client, Connection, ServerOptions, ServerProcess};
 use serde_json::{Value, json};
@@ -176,5 +176,8 @@ fn a_large_store_starts_at_once() {
         let _ = client.get(&format!("kv2/data/f99/s{}", SECRETS - 1)).ok();
         println!("first answer after {:?}, first secret {:?} later", starts.last().unwrap(), begin.elapsed());
     }
-    assert!(starts.iter().all(|s| *s < Duration::from_millis(500)), "{starts:?}");
+    println!("{} MiB on disk; starts {starts:?}", bulla_testkit::size_of(&server.data()).unwrap() >> 20);
+    // The median: a machine that is busy with something else does not make the store slow.
+    starts.sort();
+    assert!(starts[2] < Duration::from_millis(500), "{starts:?}");
 }

@@ -1,7 +1,7 @@
 //! Every operation that writes meets a device that fails at each of its writes, in each way. After a restart the store
 //! shows the state from before the operation or the state after it, and never anything between; an operation that was
 //! answered well is there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use bulla_core::{Answer, Core, CoreConfig, Outcome, Registry, Request};
 use bulla_kit::{Body, BodyLimits, Engine, EngineKind, MountSettings};

@@ -2,7 +2,7 @@
 //! nor anything that clients stored. Looked at from outside, over the whole process, with connections still open.
 //!
 //! It takes root to look: the server forbids it to everybody else.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use bulla_testkit::{Client, Connection, Hit, Keys, Needles, ServerOptions, ServerProcess, scan_memory, tally};
 use bulla_tests::{Planted, audit_file, kv_mounts, mark, plant};
@@ -33,7 +33,7 @@ fn sealing_erases_all_keys() {
 
     let bytes = std::fs::read(&report).unwrap();
     // Root key, one data key, names key, hashing key; then the new keyring.
-    assert!(bytes.len() >= 4 * 32 && bytes.len() % 32 == 0, "{} bytes were reported", bytes.len());
+    assert!(bytes.len() >= 4 * 32 && bytes.len().is_multiple_of(32), "{} bytes were reported", bytes.len());
     let mut needles = Needles::default();
     for (number, key) in bytes.chunks(32).enumerate() {
         needles.bytes(&format!("key-{number}"), key);

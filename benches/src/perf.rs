@@ -1,5 +1,6 @@
 //! Where the time of a process goes, as `perf` sees it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -11,20 +12,51 @@ pub fn watch(pid: u32, seconds: u64, folder: &Path) -> Option<Child> {
     command.spawn().ok()
 }
 
-/// The functions that took most.
+/// The rooms and the functions that took most.
 pub fn report(watching: Option<Child>, folder: &Path) {
     let Some(mut watching) = watching else { return println!("perf cannot be started") };
     let _ = watching.wait();
     let output = Command::new("perf")
-        .args(["report", "--stdio", "--no-children", "--percent-limit", "0.7", "-s", "symbol", "-i"])
+        .args(["report", "--stdio", "--no-children", "-s", "symbol", "-i"])
         .arg(folder.join("perf.data"))
         .output();
     let Ok(output) = output else { return };
     let text = String::from_utf8_lossy(&output.stdout);
-    text.lines()
-        .filter(|l| !l.starts_with('#') && !l.trim().is_empty())
-        .take(40)
-        .for_each(|line| println!("    {line}"));
+    let lines: Vec<(f64, &str)> = text.lines().filter_map(line).collect();
+    let mut groups: BTreeMap<String, f64> = BTreeMap::new();
+    for (share, symbol) in &lines {
+        *groups.entry(group(symbol)).or_default() += share;
+    }
+    let mut groups: Vec<_> = groups.into_iter().filter(|(_, share)| *share >= 1.0).collect();
+    groups.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let shown: Vec<_> = groups.iter().map(|(name, share)| format!("{name} {share:.0} %")).collect();
+    println!("    {}", shown.join(", "));
+    lines.iter().take(12).for_each(|(share, symbol)| println!("    {share:>5.1} % {symbol:.110}"));
+}
+
+/// `     6.33%  [.] __memmove_avx_unaligned_erms`
+fn line(text: &str) -> Option<(f64, &str)> {
+    let (share, symbol) = text.trim().split_once('%')?;
+    Some((share.parse().ok()?, symbol.trim()))
+}
+
+/// The kernel, a crate, or what a library in C is for.
+fn group(symbol: &str) -> String {
+    let Some(name) = symbol.strip_prefix("[.] ") else { return "kernel".into() };
+    let name = name.trim_start_matches(['<', '&']);
+    let families = [
+        ("__mem", "copying, comparing, wiping"),
+        ("_mi", "allocator"),
+        ("mi_", "allocator"),
+        ("aws_lc", "cryptography"),
+    ];
+    if let Some((_, family)) = families.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+        return (*family).into();
+    }
+    match name.split_once("::") {
+        Some((first, _)) => first.to_owned(),
+        None => "other".into(),
+    }
 }
 
 /// Seconds of processor time that the process has used so far.
@@ -34,4 +66,17 @@ pub fn processor_time(pid: u32) -> f64 {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default();
     (ticks(11) + ticks(12)) / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_are_put_in_their_rooms() {
+        assert_eq!(line("     6.33%  [.] mi_free  "), Some((6.33, "[.] mi_free")));
+        assert_eq!(line("# Overhead"), None);
+        let groups = ["[k] x", "[.] mi_free", "[.] <bulla_http::exchange::E as hyper::S>::call", "[.] start_thread"];
+        assert_eq!(groups.map(group), ["kernel", "allocator", "bulla_http", "other"]);
+    }
 }

@@ -62,8 +62,9 @@ fn mounts(client: &Client, planted: &mut Planted) {
     let body = json!({ "type": "kv", "description": description, "options": { "version": "2" } });
     let _ = client.post(&format!("sys/mounts/{path}"), body).ok();
     let name = planted.mark("secret-in-marked-mount");
-    let _ =
-        client.post(&format!("{path}/data/{name}"), json!({ "data": { "k": planted.mark("marked-mount-value") } })).ok();
+    let _ = client
+        .post(&format!("{path}/data/{name}"), json!({ "data": { "k": planted.mark("marked-mount-value") } }))
+        .ok();
 }
 
 fn secrets(client: &Client, planted: &mut Planted) {

@@ -61,6 +61,8 @@ impl Barrier {
 
     /// Puts a root key in force under which the keyring is durable already.
     pub fn install_root(&self, root: RootKey) {
+        #[cfg(feature = "report-keys")]
+        crate::report::keys(&root, &self.keyring.lock());
         self.root.store(Arc::new(root));
     }
 
@@ -91,7 +93,7 @@ impl Barrier {
     /// Puts a keyring in force that is durable already.
     pub fn install(&self, keyring: Keyring) {
         #[cfg(feature = "report-keys")]
-        crate::report::keys(&self.root, &keyring);
+        crate::report::keys(&self.root.load(), &keyring);
         let mut held = self.keyring.lock();
         self.ciphers.store(Arc::new(Ciphers::of(&keyring)));
         *held = keyring;
