@@ -270,13 +270,13 @@ fn a_full_disk() {
     all_there(&client);
 }
 
-/// 64 MiB, mounted for one test.
+/// 256 MiB, mounted for one test.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"]).arg(folder.path()).output();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256m", "tmpfs"]).arg(folder.path()).output();
         mount.is_ok_and(|o| o.status.success()).then_some(Self(folder))
     }
 }

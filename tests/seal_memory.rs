@@ -130,6 +130,10 @@ fn sealing_a_development_server_erases_what_it_set_up() {
 
     let mut needles = Needles::default();
     needles.text("root-token", &token).text("unseal-key", &key).text("value", &value);
+    // Without anybody asking, hardly anything is there to be found.
+    let mut waiting = client.connect().unwrap();
+    waiting.write(waiting.head("POST", "secret/data/s", 100).as_bytes()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
     let before = scan_memory(child.id(), &needles).unwrap();
     let _ = client.put("sys/seal", json!({})).is(204);
     let after = scan_memory(child.id(), &needles).unwrap();
