@@ -62,15 +62,17 @@ mod tests {
     #[test]
     fn dead_frames_are_overwritten() {
         const LEN: usize = 8 << 10;
+        // The reader's own frames lie in what it reads, and some of their bytes can happen to look like the mark.
+        const OWN: usize = 128;
         // Reading it back uses some stack itself, hence a copy larger than that, of which most must still be there.
         let at = leave_copy::<LEN>();
         assert!(marks_left(at, LEN) > LEN / 2, "the test would pass without scrubbing");
         let at = leave_copy::<LEN>();
         scrub_stack();
-        assert_eq!(marks_left(at, LEN), 0);
+        assert!(marks_left(at, LEN) < OWN, "copies are left after a scrub");
         let at = leave_copy::<LEN>();
         scrub_stack_by(32 << 10);
-        assert_eq!(marks_left(at, LEN), 0);
+        assert!(marks_left(at, LEN) < OWN, "copies are left after a deeper scrub");
     }
 
     #[test]
