@@ -177,7 +177,7 @@ fn a_large_store_starts_at_once() {
         println!("first answer after {:?}, first secret {:?} later", starts.last().unwrap(), begin.elapsed());
     }
     println!("{} MiB on disk; starts {starts:?}", bulla_testkit::size_of(&server.data()).unwrap() >> 20);
-    // The median: a machine that is busy with something else does not make the store slow.
-    starts.sort();
-    assert!(starts[2] < Duration::from_millis(500), "{starts:?}");
+    // Every start, not the usual one: whoever waits for the slow one waits.
+    let slowest = starts.iter().max().unwrap();
+    assert!(*slowest < Duration::from_millis(500), "{starts:?}");
 }
