@@ -125,7 +125,7 @@ async fn write(ctx: SysCtx, params: WriteParams) -> Answer {
         return Err(EngineError::bad(format!("cannot update {:?} policy", name.as_str())));
     }
     let mut reply = Reply::none();
-    let typed = ctx.original_capture("name").unwrap_or_default();
+    let typed = ctx.typed_policy_name().unwrap_or_default();
     if typed != name.as_str() {
         reply = reply.warn(format!("policy name was converted to {name}"));
     }

@@ -105,11 +105,10 @@ impl SysCtx {
         self.request.token.as_ref().map(|t| t.dangerous_expose().to_owned()).unwrap_or_default()
     }
 
-    /// A capture as the client spelled it, before the route folded it: the last segments of the request path.
-    pub fn original_capture(&self, _name: &str) -> Option<String> {
+    /// The policy name as the client spelled it, before the route folded it to lower case.
+    pub fn typed_policy_name(&self) -> Option<&str> {
         let path = self.request.path.as_str();
-        let below = path.strip_prefix("sys/policies/acl/").or_else(|| path.strip_prefix("sys/policy/"))?;
-        Some(below.to_owned())
+        path.strip_prefix("sys/policies/acl/").or_else(|| path.strip_prefix("sys/policy/"))
     }
 }
 
