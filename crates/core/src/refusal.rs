@@ -27,7 +27,9 @@ pub fn sealed() -> Refusal {
 /// What an engine's error becomes; the log gets the cause, the client what helps the client.
 pub fn of_engine(error: EngineError, request_id: &str) -> Refusal {
     match error {
-        EngineError::BadRequest(text) => Refusal::new(ErrorKind::BadRequest, text),
+        EngineError::BadRequest(text) | EngineError::InvalidCredentials { text, .. } => {
+            Refusal::new(ErrorKind::BadRequest, text)
+        }
         EngineError::BadRequestWith { text, data } => {
             Refusal { data: Some(data), ..Refusal::new(ErrorKind::BadRequest, text) }
         }

@@ -1,7 +1,7 @@
 //! What an engine is to the server: its routes, and what happens to a mount and to a lease around requests.
 
-use crate::{Answer, Ctx, EngineError, Input, RawJson, Routes, View};
-use bulla_types::{Seconds, Time};
+use crate::{Answer, Ctx, EngineError, Input, RawJson, Routes, TokenLimits, View};
+use bulla_types::{PolicyName, Seconds, Time};
 use indexmap::IndexMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -26,6 +26,19 @@ pub struct SecretLease {
     pub kind: String,
     /// What the engine asked to keep when it issued the secret.
     pub internal: RawJson,
+    pub issued: Time,
+    pub ttl: Seconds,
+    pub increment: Option<Seconds>,
+}
+
+/// A token that a login made, as its auth method sees it again at renewal.
+#[derive(Clone, Debug)]
+pub struct LoginLease {
+    /// What the method asked to keep when it let the login in.
+    pub internal: Option<RawJson>,
+    /// As the login gave them; identity's are not among them.
+    pub policies: Vec<PolicyName>,
+    pub metadata: IndexMap<String, String>,
     pub issued: Time,
     pub ttl: Seconds,
     pub increment: Option<Seconds>,
@@ -66,6 +79,17 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Renews a secret; answers the new duration.
     fn renew<'a>(&'a self, _ctx: &'a Ctx, _lease: &'a SecretLease) -> BoxFuture<'a, Result<Seconds, EngineError>> {
+        Box::pin(std::future::ready(Err(EngineError::bad("lease is not renewable"))))
+    }
+
+    /// Renews a token that a login made: the limits as the method's configuration has them now.
+    ///
+    /// An error refuses the renewal: whoever logged in is gone, or would get other policies today.
+    fn renew_login<'a>(
+        &'a self,
+        _ctx: &'a Ctx,
+        _login: &'a LoginLease,
+    ) -> BoxFuture<'a, Result<TokenLimits, EngineError>> {
         Box::pin(std::future::ready(Err(EngineError::bad("lease is not renewable"))))
     }
 

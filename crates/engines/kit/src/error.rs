@@ -10,6 +10,14 @@ pub enum EngineError {
     /// As `BadRequest`, with data beside the text.
     #[error("{text}")]
     BadRequestWith { text: String, data: crate::RawJson },
+    /// A login with a wrong password, secret or the like. It counts for the lockout of the name it was tried with, and the
+    /// answer and the time it takes are the same for names that are nobody's.
+    #[error("{text}")]
+    InvalidCredentials {
+        text: String,
+        /// Somebody has this name. The others are not counted: what anybody can make up must not fill the store.
+        known: bool,
+    },
     /// Refused whatever the policy says.
     #[error("permission denied")]
     Denied,

@@ -26,14 +26,14 @@ pub use bulla_barrier::{Page, View};
 pub use bulla_kit_derive::Params;
 pub use bulla_wire::RawJson;
 pub use ctx::{CallerInfo, Ctx, MountInfo, RequestInfo, Services};
-pub use engine::{BoxFuture, Engine, EngineKind, MountSettings, RevokeReason, SecretLease};
+pub use engine::{BoxFuture, Engine, EngineKind, LoginLease, MountSettings, RevokeReason, SecretLease};
 pub use error::EngineError;
 pub use field::{CommaList, Field, FieldKind, Flag, JsonObject, KeyValues, SignedDuration, Span};
 pub use openapi::{OpenApi, describe};
 pub use params::{FieldSpec, NoParams, ParamSource, Params, missing_field, read_field};
 pub use pattern::{Captures, Pattern};
 pub use reply::{AliasClaim, LeaseIntent, LoginIntent, RawBody, Reply, TokenKind, TokenLimits};
-pub use route::{Access, Input, OpSpec, Route, Routes};
+pub use route::{Access, Input, LockoutName, OpSpec, Route, Routes};
 
 /// What every handler answers.
 pub type Answer = Result<Reply, EngineError>;

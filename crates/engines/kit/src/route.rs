@@ -36,6 +36,10 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler<C> = Box<dyn Fn(C, &Input) -> BoxFuture<Answer> + Send + Sync>;
 type Exists = Box<dyn Fn(View, &Input) -> BoxFuture<Result<bool, EngineError>> + Send + Sync>;
 
+/// The name whose failed logins are counted together, from a login request as it came; the same text as the claimed
+/// alias's. `None` = the request names nobody.
+pub type LockoutName = fn(&Input) -> Option<String>;
+
 /// One operation of a route.
 pub struct OpSpec<C> {
     pub operation: Operation,
@@ -83,6 +87,8 @@ pub struct Route<C> {
     /// Answer members that audit shows in clear.
     pub clear_response: &'static [&'static str],
     pub operations: Vec<OpSpec<C>>,
+    /// Logins only: see [`Route::locks_out`].
+    pub lockout: Option<LockoutName>,
     exists: Option<Exists>,
 }
 
@@ -97,6 +103,7 @@ impl<C: Send + 'static> Route<C> {
             clear_request: &[],
             clear_response: &[],
             operations: Vec::new(),
+            lockout: None,
             exists: None,
         }
     }
@@ -134,6 +141,13 @@ impl<C: Send + 'static> Route<C> {
     #[must_use]
     pub fn audit_clear(mut self, request: &'static [&'static str], response: &'static [&'static str]) -> Self {
         (self.clear_request, self.clear_response) = (request, response);
+        self
+    }
+
+    /// Too many [`EngineError::InvalidCredentials`] for one name lock that name out for a while.
+    #[must_use]
+    pub fn locks_out(mut self, name: LockoutName) -> Self {
+        self.lockout = Some(name);
         self
     }
 
