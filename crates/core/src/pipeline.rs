@@ -17,6 +17,7 @@
 
 use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
 use crate::core::Core;
+use crate::policy::Generation;
 use crate::request::Request;
 use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
@@ -101,6 +102,7 @@ struct Attempt<'a> {
     pass: &'a Pass<Unsealed>,
     request: &'a Arc<Request>,
     state: Arc<State>,
+    generation: Generation,
     txn: Arc<Txn>,
     now: Time,
     effects: Arc<Mutex<Vec<Effect>>>,
@@ -119,8 +121,9 @@ impl<'a> Attempt<'a> {
     fn begin(core: &'a Arc<Core>, pass: &'a Pass<Unsealed>, request: &'a Arc<Request>) -> Result<Self, BarrierError> {
         // The state before the snapshot: a change is durable before it is published, so what the state knows is there.
         let state = pass.owner().state.load_full();
+        let generation = pass.owner().policies_now();
         let txn = Txn::begin(pass)?;
-        Ok(Self { core, pass, request, state, txn, now: core.clock.now(), effects: Arc::default() })
+        Ok(Self { core, pass, request, state, generation, txn, now: core.clock.now(), effects: Arc::default() })
     }
 
     async fn run(self) -> Result<Done, BarrierError> {
@@ -184,7 +187,8 @@ impl<'a> Attempt<'a> {
         }
         known.routed = route(&self.state, self.request);
         let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
-        let caller = authenticate(self.pass.owner(), &self.txn, self.request, self.now).await?.map(Arc::new);
+        let caller = authenticate(self.pass.owner(), self.generation, &self.txn, self.request, self.now).await?;
+        let caller = caller.map(Arc::new);
         known.caller.clone_from(&caller);
         if caller.is_none() && access != Access::Public {
             return Err(self.unauthenticated().into());
@@ -294,6 +298,7 @@ impl<'a> Attempt<'a> {
                     core: Arc::clone(self.core),
                     pass: self.pass.clone(),
                     state: Arc::clone(&self.state),
+                    generation: self.generation,
                     request: Arc::clone(self.request),
                     caller,
                     permit: warrant.permit().cloned(),

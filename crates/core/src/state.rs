@@ -5,7 +5,7 @@
 
 use crate::audit::AuditedHeaders;
 use crate::mounts::Moves;
-use crate::policy::AclCache;
+use crate::policy::{AclCache, Generation};
 use crate::sys::{KeyWork, SysCtx};
 use arc_swap::ArcSwap;
 use bulla_audit::Broker;
@@ -85,6 +85,10 @@ pub struct Unsealed {
 }
 
 impl Unsealed {
+    pub fn policies_now(&self) -> Generation {
+        Generation(self.policy_generation.load(Ordering::SeqCst))
+    }
+
     pub fn policies_changed(&self) {
         self.policy_generation.fetch_add(1, Ordering::SeqCst);
     }

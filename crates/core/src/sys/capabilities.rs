@@ -47,7 +47,7 @@ fn answer(ctx: &SysCtx, acl: &Acl, params: CapabilityParams) -> Answer {
 }
 
 async fn acl_for(ctx: &SysCtx, record: &TokenRecord) -> Result<Arc<Acl>, EngineError> {
-    acl_of(ctx.pass.owner(), ctx.txn(), record.namespace, &record.policies, ctx.now()).await
+    acl_of(ctx.pass.owner(), ctx.generation, ctx.txn(), record.namespace, &record.policies, ctx.now()).await
 }
 
 async fn of_self(ctx: SysCtx, params: CapabilityParams) -> Answer {

@@ -25,7 +25,7 @@ pub use keys::rotation_due;
 
 use crate::core::Core;
 use crate::mounts::{self, Move};
-use crate::policy::{self, PolicyStore};
+use crate::policy::{self, Generation, PolicyStore};
 use crate::request::Request;
 use crate::state::{State, Unsealed};
 use crate::token::{self, Caller};
@@ -61,6 +61,7 @@ pub struct SysCtx {
     pub core: Arc<Core>,
     pub pass: Pass<Unsealed>,
     pub state: Arc<State>,
+    pub generation: Generation,
     pub request: Arc<Request>,
     /// `None` on public routes.
     pub caller: Option<Arc<Caller>>,

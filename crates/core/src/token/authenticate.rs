@@ -2,7 +2,7 @@
 //! not by a background job.
 
 use super::store::{TokenHash, TokenStore};
-use crate::policy::acl_of;
+use crate::policy::{Generation, acl_of};
 use crate::request::Request;
 use crate::state::Unsealed;
 use bulla_barrier::Txn;
@@ -46,6 +46,7 @@ impl Caller {
 /// Storage.
 pub async fn authenticate(
     unsealed: &Unsealed,
+    generation: Generation,
     txn: &Arc<Txn>,
     request: &Request,
     now: Time,
@@ -56,7 +57,7 @@ pub async fn authenticate(
     if !address_allowed(&record, request.remote.map(|a| a.ip())) {
         return Ok(None);
     }
-    let acl = acl_of(unsealed, txn, record.namespace, &record.policies, now).await?;
+    let acl = acl_of(unsealed, generation, txn, record.namespace, &record.policies, now).await?;
     Ok(Some(Caller { token: TokenHandle { hash, record: Arc::new(record) }, acl }))
 }
 
