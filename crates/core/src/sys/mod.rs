@@ -24,6 +24,7 @@ use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
 
 use crate::core::Core;
+use crate::login;
 use crate::mounts::{self, Move};
 use crate::policy::{self, Generation, PolicyStore};
 use crate::request::Request;
@@ -138,6 +139,7 @@ impl Default for SysTables {
         system.extend(ui_headers::routes());
         system.extend(catalog::routes());
         system.extend(wrapping::routes());
+        system.extend(login::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),
