@@ -7,7 +7,7 @@ use crate::mounts::{self, MountStore, builtin_mounts, new_mount, open_engine};
 use crate::policy::{AclCache, install_builtin};
 use crate::refusal::Chain;
 use crate::state::{Cluster, MountTable, State, Unsealed};
-use crate::sys::KeyWork;
+use crate::sys::{KeyWork, load_cors};
 use crate::token::{NewToken, issue};
 use arc_swap::ArcSwap;
 use bulla_audit::{Broker, Device};
@@ -161,6 +161,7 @@ impl Core {
             let mounts = mounts::load(&txn, &self.registry, &self.tables, &self.config, None).await?;
             let devices = audit::open(audit::devices(&txn, &self.config).await?, &self.config)?;
             let headers = AuditStore::new(&txn).headers().await?;
+            self.cors.store(load_cors(&txn).await?.map(Arc::new));
             txn.commit(()).await.map_err(barrier_fault)?;
             self.owner(mounts, self.cluster().await?, KeyWork::new(key), devices, headers)
         };
