@@ -12,6 +12,7 @@ mod mounts;
 mod mounts_list;
 mod namespace;
 mod operator;
+pub mod operator_diagnose;
 mod operator_generate_root;
 mod operator_keys;
 mod operator_rekey;
@@ -47,6 +48,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         operator_keys::COMMANDS,
         operator_rekey::COMMANDS,
         operator_generate_root::COMMANDS,
+        operator_diagnose::COMMANDS,
         version::COMMANDS,
     ]
     .into_iter()
