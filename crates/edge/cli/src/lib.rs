@@ -10,6 +10,7 @@
 
 mod command;
 mod commands;
+mod completion;
 mod context;
 mod data;
 mod diagnosis;
@@ -18,6 +19,7 @@ mod env;
 mod failure;
 mod flags;
 mod help;
+mod man;
 mod output;
 mod program;
 mod show;
@@ -37,7 +39,10 @@ pub use diagnosis::{Check, Verdict};
 
 use crate::{
     command::{Command, Run},
-    commands::operator_diagnose,
+    commands::{
+        documents::{self, Wanted},
+        operator_diagnose,
+    },
     context::Ctx,
     env::Env,
     flags::{FlagError, Flags},
@@ -100,6 +105,17 @@ fn run(words: &[String], mut ui: Ui, env: Env) -> Next {
         ui.say(&program.version_line(&env));
         return Next::Exit(0);
     }
+    if let Some(candidates) = completion::asked(&env) {
+        // bash names what it replaces behind the name of the command.
+        let word = words.get(1).map(String::as_str);
+        candidates.iter().for_each(|one| ui.say(&completion::behind(one, word)));
+        return Next::Exit(0);
+    }
+    if let [only] = words
+        && let Some(wanted) = install_flag(only)
+    {
+        return Next::Exit(install(&env, program, wanted, &mut ui));
+    }
     let Some((command, rest)) = find(words) else { return Next::Exit(no_command(words, program, &mut ui)) };
     let (flags, args) = match Flags::parse(rest, command.tables()) {
         Ok(parsed) => parsed,
@@ -139,6 +155,29 @@ fn run(words: &[String], mut ui: Ui, env: Env) -> Next {
             },
             Err((mut ui, failure)) => Next::Exit(ended(Err(failure), &mut ui)),
         },
+    }
+}
+
+fn install_flag(word: &str) -> Option<Wanted> {
+    match word.trim_start_matches('-') {
+        _ if !word.starts_with('-') => None,
+        "autocomplete-install" => Some(Wanted::There),
+        "autocomplete-uninstall" => Some(Wanted::Gone),
+        _ => None,
+    }
+}
+
+fn install(env: &Env, program: Program, wanted: Wanted, ui: &mut Ui) -> u8 {
+    match documents::install(env, program, wanted) {
+        Ok(files) => {
+            let word = if wanted == Wanted::There { "Installed in" } else { "Removed from" };
+            files.iter().for_each(|file| ui.say(&format!("{word} {}", file.display())));
+            0
+        }
+        Err(why) => {
+            ui.warn(&format!("Error: {why}"));
+            1
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+pub mod documents;
 mod generic;
 mod kv;
 mod kv_metadata;
@@ -50,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         operator_generate_root::COMMANDS,
         operator_diagnose::COMMANDS,
         version::COMMANDS,
+        documents::COMMANDS,
     ]
     .into_iter()
     .flatten()
