@@ -9,12 +9,12 @@ use bulla_audit::{
     AuditError, Auth, Data, Disclosable, Entry, Exemption, GrantingPolicy, HashHeader, Header, Mount, Namespace,
     PolicyResults, Recorded, Wait,
 };
-use bulla_kit::Body;
+use bulla_kit::{Body, RawJson};
 use bulla_policy::Parameters;
 use bulla_records::{MountClass, TokenRecord};
 use bulla_types::{Operation, Seconds, Time};
 use bulla_wire::AuthBlock;
-use serde_json::Value;
+use serde_json::{Value, json};
 use smallvec::SmallVec;
 use std::ops::ControlFlow;
 
@@ -25,6 +25,9 @@ pub struct Scene<'a> {
     pub known: &'a Known,
     pub now: Time,
 }
+
+/// Larger bodies of callers without a token are recorded as one text. Logins are smaller.
+const ANONYMOUS_BODY: usize = 64 << 10;
 
 type Texts<'a> = SmallVec<[&'a str; 8]>;
 
@@ -62,6 +65,18 @@ impl Scene<'_> {
         found
     }
 
+    /// The request's parameters. Those of callers without a token are cut down to one text when they are large: each text is
+    /// hashed on its own and the hash is longer than most, so that anybody could fill the disk many times as fast as
+    /// the network.
+    fn body(&self) -> Option<RawJson> {
+        let body = (!self.request.body.is_empty()).then(|| self.request.body.to_json())?;
+        let size = body.get().len();
+        if self.known.caller.is_some() || size <= ANONYMOUS_BODY {
+            return Some(body);
+        }
+        Some(RawJson::of(&json!({ "whole_body": body.get(), "body_bytes": size })).unwrap_or_else(|_| RawJson::null()))
+    }
+
     /// Hands the entry of this request to `then`, which writes it down.
     async fn with_entry<R>(
         &self,
@@ -70,8 +85,7 @@ impl Scene<'_> {
         answer: Option<&Answer>,
         then: impl AsyncFnOnce(&Entry<'_>) -> R,
     ) -> R {
-        let body =
-            self.request.body.is_empty().then_some(()).map_or_else(|| Some(self.request.body.to_json()), |()| None);
+        let body = self.body();
         let remote = self.request.remote.map(|a| (a.ip().to_string(), a.port()));
         let policies: Texts<'_> =
             self.token().map(|r| r.policies.iter().map(|p| p.as_str()).collect()).unwrap_or_default();
@@ -358,5 +372,47 @@ impl Parameters for BodyParameters<'_> {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::CoreConfig;
+    use crate::testing::Server;
+
+    /// The records of one write, the request's and the answer's.
+    async fn recorded(server: &Server, file: &std::path::Path, token: Option<&str>, texts: usize) -> Vec<Value> {
+        std::fs::write(file, "").unwrap();
+        let body = json!({ "list": vec!["x"; texts] });
+        server.call_as(token, Operation::Update, "box/a", body).await;
+        std::fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn anybody_writes_little_more_into_the_audit_log_than_into_the_network() {
+        let config = CoreConfig { api_audit_creation: true, ..CoreConfig::default() };
+        let server = Server::start(1, 1, config).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("audit.log");
+        let options = json!({ "type": "file", "options": { "file_path": file.to_str().unwrap() } });
+        server.write("sys/audit/file", options).await.ok();
+
+        // `{"list":["x",…]}`: four bytes a text, and ten around them.
+        let just = (ANONYMOUS_BODY - 10) / 4;
+        for line in recorded(&server, &file, None, just).await {
+            assert_eq!(line["request"]["data"]["list"].as_array().unwrap().len(), just);
+        }
+        for line in recorded(&server, &file, None, just + 1).await {
+            let data = &line["request"]["data"];
+            assert_eq!(data["body_bytes"], 10 + 4 * (just + 1));
+            assert!(data["whole_body"].as_str().unwrap().starts_with("hmac-sha256:"));
+            assert!(line.to_string().len() < 2000);
+        }
+        let lines = recorded(&server, &file, Some(&server.root), just + 1).await;
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["request"]["data"]["list"].as_array().unwrap().len(), just + 1);
     }
 }
