@@ -187,7 +187,8 @@ impl<'a> Attempt<'a> {
         }
         known.routed = route(&self.state, self.request);
         let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
-        let caller = authenticate(self.pass.owner(), self.generation, &self.txn, self.request, self.now).await?;
+        let owner = self.pass.owner();
+        let caller = authenticate(owner, &self.state, self.generation, &self.txn, self.request, self.now).await?;
         let caller = caller.map(Arc::new);
         known.caller.clone_from(&caller);
         if caller.is_none() && access != Access::Public {

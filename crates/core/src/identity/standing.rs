@@ -64,12 +64,14 @@ impl Standing {
         let own = entity.policies.iter();
         let mut policies: Vec<PolicyName> =
             own.chain(groups.iter().flat_map(|group| &group.policies)).cloned().collect();
+        policies.retain(|name| !name.is_root());
         policies.sort_unstable();
         policies.dedup();
         Ok(Self { entity, groups, direct, policies })
     }
 
-    /// From the entity and all its groups, sorted. Never `root`: no record of identity can hold it.
+    /// From the entity and all its groups, sorted. Never `root`: it is refused when records are written, and
+    /// would not count if one held it.
     pub fn policies(&self) -> &[PolicyName] {
         &self.policies
     }
