@@ -1,5 +1,6 @@
 //! What the server's configuration says to core.
 
+use crate::login::LockoutConfig;
 use bulla_types::Seconds;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub struct CoreConfig {
     pub cluster_addr: String,
     pub default_ttl: Seconds,
     pub max_ttl: Seconds,
+    pub user_lockout: LockoutConfig,
     /// How long requests in flight may go on once a seal has begun.
     pub drain: Duration,
     /// Devices may be enabled over the API.
@@ -41,6 +43,7 @@ impl Default for CoreConfig {
             cluster_addr: String::new(),
             default_ttl: SYSTEM_TTL,
             max_ttl: SYSTEM_TTL,
+            user_lockout: LockoutConfig::default(),
             drain: Duration::from_secs(10),
             api_audit_creation: false,
             audit_prefix: false,

@@ -2,6 +2,7 @@
 
 use crate::audit::{self, AuditStore, AuditedHeaders};
 use crate::core::Core;
+use crate::login::Logins;
 use crate::mounts::{self, MountStore, builtin_mounts, new_mount, open_engine};
 use crate::policy::{AclCache, install_builtin};
 use crate::refusal::Chain;
@@ -181,6 +182,7 @@ impl Core {
             publishing: tokio::sync::Mutex::new(()),
             acls: AclCache::default(),
             policy_generation: AtomicU64::new(0),
+            logins: Logins::default(),
             audit: broker,
             audited_headers: ArcSwap::from_pointee(headers),
             cluster,

@@ -23,7 +23,7 @@ use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
 use crate::sys::{Effect, SysCtx, always, is_about_wrapping};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
-use crate::{effects, envelope, record, refusal, wrapping};
+use crate::{effects, envelope, login, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -218,7 +218,7 @@ impl<'a> Attempt<'a> {
         };
         let result = self.call(routed, operation, caller, &warrant).await;
         known.recorded = Some(recorded);
-        Ok(result?)
+        Ok(self.admit(routed, result?).await?)
     }
 
     /// The path as the reference names it: a list asks for the folder.
@@ -292,7 +292,13 @@ impl<'a> Attempt<'a> {
         };
         let input = Input { operation, ..routed.input.clone() };
         let reply = match &routed.matched {
-            Matched::Engine(engine, found) => routed.call_engine(engine, *found, ctx, &input).await?,
+            Matched::Engine(engine, found) => {
+                let answer = routed.call_engine(engine, *found, ctx, &input);
+                match self.name_at_login(routed) {
+                    Some(name) => name.guard(&self.txn, answer).await?,
+                    None => answer.await?,
+                }
+            }
             Matched::System(table, found) => {
                 let ctx = SysCtx {
                     ctx,
@@ -310,6 +316,22 @@ impl<'a> Attempt<'a> {
             Matched::Nothing => return Err(EngineError::UnsupportedPath),
         };
         Ok(routed.with_warnings(reply, &input))
+    }
+
+    /// Whom a login is tried as, where failures lock the name out.
+    fn name_at_login(&self, routed: &'a Routed) -> Option<login::Name<'a>> {
+        let name = routed.lockout_name()?;
+        let settings = self.core.config.user_lockout.of(&routed.mount.record)?;
+        Some(login::Name { pass: self.pass, mount: &routed.mount, name, settings, now: self.now })
+    }
+
+    /// A login that the auth method has let in gets its token.
+    async fn admit(&self, routed: &Routed, mut reply: Reply) -> Result<Reply, EngineError> {
+        let Some(intent) = reply.login.take() else { return Ok(reply) };
+        let admitted = login::admit(&self.txn, &self.state, routed, self.request, intent, self.now).await?;
+        reply.auth = Some(Box::new(admitted.auth));
+        reply.warnings.extend(admitted.warnings);
+        Ok(reply)
     }
 
     /// A token with a limited number of uses spends one, whatever came of the request; the last use ends it.

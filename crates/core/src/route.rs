@@ -72,6 +72,14 @@ impl Routed {
         }
     }
 
+    /// The name whose failed logins count together; `None` = this is no login that locks out.
+    pub fn lockout_name(&self) -> Option<String> {
+        let Matched::Engine(engine, Some(at)) = &self.matched else { return None };
+        let route = engine.routes().get(*at)?;
+        route.operation(self.input.operation)?;
+        route.lockout?(&self.input)
+    }
+
     /// Members of request and answer that audit shows in clear.
     pub fn audit_clear(&self) -> (&'static [&'static str], &'static [&'static str]) {
         match &self.matched {

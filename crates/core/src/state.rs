@@ -4,6 +4,7 @@
 //! [`Unsealed`] is the owner of everything that exists only between unseal and seal.
 
 use crate::audit::AuditedHeaders;
+use crate::login::Logins;
 use crate::mounts::Moves;
 use crate::policy::{AclCache, Generation};
 use crate::sys::{KeyWork, SysCtx};
@@ -78,6 +79,7 @@ pub struct Unsealed {
     pub audited_headers: ArcSwap<AuditedHeaders>,
     pub cluster: Cluster,
     pub keys: KeyWork,
+    pub logins: Logins,
     /// Mounts that were moved since the unseal.
     pub moves: parking_lot::Mutex<Moves>,
     /// Ends the background workers.

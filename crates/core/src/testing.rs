@@ -7,6 +7,7 @@ use bulla_physical::Store;
 use bulla_seal::{Progress, SealConfig, Share, Unsealing};
 use bulla_secret::SecretText;
 use bulla_types::{Operation, RequestPath};
+use bulla_wire::AuthBlock;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -68,11 +69,19 @@ pub struct Told {
     pub refused: Option<ErrorKind>,
     /// The answer as a client reads it: the whole bare answer or the envelope's data, or the first error.
     pub body: Value,
+    /// The token's block.
+    pub auth: Option<AuthBlock>,
 }
 
 impl Told {
     pub fn text(&self, name: &str) -> String {
         self.body[name].as_str().unwrap_or_else(|| panic!("no text `{name}` in {}", self.body)).to_owned()
+    }
+
+    /// The token that was handed out.
+    pub fn token(self) -> String {
+        assert!(self.refused.is_none(), "refused: {}", self.body);
+        self.auth.unwrap().client_token
     }
 
     /// # Panics
@@ -92,7 +101,22 @@ impl Told {
 
 impl Server {
     pub async fn start(shares: i64, threshold: i64, config: CoreConfig) -> Self {
+        Self::launch(shares, threshold, config, |registry| registry).await
+    }
+
+    /// With engines of the test's own.
+    pub async fn start_with(config: CoreConfig, engines: impl FnOnce(Registry) -> Registry) -> Self {
+        Self::launch(1, 1, config, engines).await
+    }
+
+    async fn launch(
+        shares: i64,
+        threshold: i64,
+        config: CoreConfig,
+        engines: impl FnOnce(Registry) -> Registry,
+    ) -> Self {
         let registry = Registry::default().with(EngineKind::Secrets, "box", |_| Ok(Arc::new(Box::new())));
+        let registry = engines(registry);
         let core = Core::new(config, Store::memory(), registry, Arc::new(SystemClock));
         let seal = SealConfig::new(shares, threshold).unwrap();
         let Initialised { shares, root_token } = core.initialise(&seal, InitOptions::default()).await.unwrap();
@@ -149,12 +173,13 @@ impl Server {
         match self.core.handle(request).await.into_inner().outcome {
             Outcome::Envelope { envelope, .. } => {
                 let body = envelope.data.map_or(Value::Null, |data| data.to_value());
-                Told { refused: None, body }
+                Told { refused: None, body, auth: envelope.auth }
             }
-            Outcome::Bare { data, .. } => Told { refused: None, body: data.to_value() },
-            Outcome::NoContent | Outcome::Raw(_) => Told { refused: None, body: Value::Null },
+            Outcome::Bare { data, .. } => Told { refused: None, body: data.to_value(), auth: None },
+            Outcome::NoContent | Outcome::Raw(_) => Told { refused: None, body: Value::Null, auth: None },
             Outcome::Refused(refusal) => {
-                Told { refused: Some(refusal.kind), body: refusal.errors.into_iter().next().unwrap_or_default().into() }
+                let body = refusal.errors.into_iter().next().unwrap_or_default().into();
+                Told { refused: Some(refusal.kind), body, auth: None }
             }
         }
     }

@@ -4,6 +4,7 @@
 //! pass only while it runs, so that a seal never waits for a sleeping worker.
 
 use crate::core::Core;
+use crate::login::lockout_folder;
 use crate::mounts::MountStore;
 use crate::state::Unsealed;
 use crate::sys::rotation_due;
@@ -97,6 +98,7 @@ async fn clear_one(txn: &Arc<Txn>) -> Result<bool, EngineError> {
     let Some(record) = store.all().await?.into_iter().find(|r| r.going) else { return Ok(false) };
     let view = View::new(txn, record.uuid);
     if view.clear(CLEAR).await? && view.plain_clear(CLEAR).await? {
+        View::new(txn, NamespaceId::ROOT.0).below(&lockout_folder(&record.accessor))?.clear(CLEAR).await?;
         store.delete(record.uuid)?;
     }
     Ok(true)

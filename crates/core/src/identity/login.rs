@@ -6,26 +6,8 @@
 use super::{IdentityStore, Standing};
 use bulla_kit::{AliasClaim, EngineError};
 use bulla_records::{AliasRecord, EntityRecord, GroupKind, Metadata, MountRecord};
-use bulla_types::{AliasId, EntityId, GroupId, PolicyName, Time};
+use bulla_types::{AliasId, EntityId, GroupId, Time};
 use std::sync::Arc;
-
-/// What a login learns of its entity.
-#[derive(Clone, Debug)]
-pub struct LoginEntity {
-    pub id: String,
-    pub name: String,
-    /// From the entity and its groups, sorted.
-    pub policies: Vec<PolicyName>,
-    pub standing: Arc<Standing>,
-}
-
-impl LoginEntity {
-    async fn of(store: &IdentityStore, entity: EntityRecord) -> Result<Self, EngineError> {
-        let (id, name) = (entity.id.to_string(), entity.name.clone());
-        let standing = Standing::of(store, entity).await?;
-        Ok(Self { id, name, policies: standing.policies().to_vec(), standing: Arc::new(standing) })
-    }
-}
 
 /// The entity of a login on `mount`. What the auth method says of the alias and of its groups replaces what it said at
 /// the last login; groups known by other mounts are not touched.
@@ -38,7 +20,7 @@ pub async fn of_login(
     claim: &AliasClaim,
     group_aliases: &[String],
     now: Time,
-) -> Result<LoginEntity, EngineError> {
+) -> Result<Arc<Standing>, EngineError> {
     let (old, mut entity) = find_or_make(store, mount, claim, now).await?;
     let alias = entity.aliases.iter_mut().find(|alias| alias.mount_accessor == mount.accessor);
     if let Some(alias) = alias.filter(|alias| !same(&alias.metadata, &claim.metadata)) {
@@ -50,7 +32,7 @@ pub async fn of_login(
         entity.updated = now;
         store.put_entity(old.as_ref(), &entity).await?;
     }
-    LoginEntity::of(store, entity).await
+    Standing::of(store, entity).await.map(Arc::new)
 }
 
 /// The entity that is called `name` on `mount`, made if there is none. For tokens that are made for somebody who does
@@ -63,13 +45,13 @@ pub async fn of_alias(
     mount: &MountRecord,
     name: &str,
     now: Time,
-) -> Result<LoginEntity, EngineError> {
+) -> Result<Arc<Standing>, EngineError> {
     let claim = AliasClaim { name: name.to_owned(), metadata: Metadata::default() };
     let (old, entity) = find_or_make(store, mount, &claim, now).await?;
     if old.is_none() {
         store.put_entity(None, &entity).await?;
     }
-    LoginEntity::of(store, entity).await
+    Standing::of(store, entity).await.map(Arc::new)
 }
 
 /// The stored entity of the alias (`None` = there is none yet), and the one to go on with.

@@ -25,7 +25,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use login::{LoginEntity, of_alias, of_login};
+pub use login::{of_alias, of_login};
 pub use standing::{Standing, TokenEntity, of_token};
 pub use store::IdentityStore;
 

@@ -25,6 +25,7 @@ pub use keys::rotation_due;
 
 use crate::core::Core;
 use crate::identity::{self, IdentityStore};
+use crate::login;
 use crate::mounts::{self, Move};
 use crate::policy::{self, Generation, PolicyStore};
 use crate::request::Request;
@@ -144,6 +145,7 @@ impl Default for SysTables {
         system.extend(ui_headers::routes());
         system.extend(catalog::routes());
         system.extend(wrapping::routes());
+        system.extend(login::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),

@@ -112,9 +112,9 @@ async fn entity_of(
     };
     let mount = ctx.state.mounts.at(&ctx.ctx.mount.path).ok_or(EngineError::UnsupportedPath)?;
     let store = IdentityStore::of(&ctx.state, ctx.txn())?;
-    let entity = identity::of_alias(&store, &mount.record, alias, ctx.now()).await?;
-    new.entity_id = entity.id;
-    Ok(Some(entity.standing))
+    let standing = identity::of_alias(&store, &mount.record, alias, ctx.now()).await?;
+    new.entity_id = standing.entity.id.to_string();
+    Ok(Some(standing))
 }
 
 async fn role_of(ctx: &SysCtx, name: &str, way: Way) -> Result<Option<Role>, EngineError> {

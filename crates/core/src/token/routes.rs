@@ -9,6 +9,7 @@ use super::roles;
 use super::store::{TokenHash, TokenStore};
 use super::{batch, tidying};
 use crate::identity;
+use crate::login;
 use crate::refusal::one_error;
 use crate::sys::SysCtx;
 use bulla_kit::{Answer, EngineError, NoParams, Params, Reply, Route};
@@ -118,21 +119,14 @@ async fn lookup_accessor(ctx: SysCtx, params: AccessorParams) -> Answer {
     }
 }
 
-async fn renew_found(
+/// The limits of a token that was made by `auth/token/`: with its role as it is now, so that a change of it acts on the
+/// tokens it made.
+async fn by_token_role(
     ctx: &SysCtx,
-    hash: TokenHash,
-    mut record: TokenRecord,
-    id: String,
+    record: &TokenRecord,
     increment: Option<Seconds>,
-) -> Answer {
-    if record.kind == TokenKindRecord::Batch {
-        return Err(EngineError::bad("batch tokens cannot be renewed"));
-    }
-    if record.expires.is_none() || !record.renewable {
-        return Err(EngineError::bad("lease is not renewable"));
-    }
+) -> Result<(Bounds, Renewal), EngineError> {
     let bounds = Bounds { default_ttl: ctx.ctx.mount.default_ttl, max_ttl: ctx.ctx.mount.max_ttl };
-    // The role as it is now, so that a change of it acts on the tokens it made.
     let role = match &record.role {
         None => Role::default(),
         Some(name) => Role::read(&ctx.ctx.view, name).await?.ok_or_else(|| {
@@ -146,6 +140,26 @@ async fn renew_found(
         period: role.period().or(record.period),
         max_ttl: Some(record.max_ttl),
         explicit_max_ttl: role.lower_explicit_max(record.explicit_max_ttl),
+    };
+    Ok((bounds, ask))
+}
+
+async fn renew_found(
+    ctx: &SysCtx,
+    hash: TokenHash,
+    mut record: TokenRecord,
+    id: String,
+    increment: Option<Seconds>,
+) -> Answer {
+    if record.kind == TokenKindRecord::Batch {
+        return Err(EngineError::bad("batch tokens cannot be renewed"));
+    }
+    if record.expires.is_none() || !record.renewable {
+        return Err(EngineError::bad("lease is not renewable"));
+    }
+    let (bounds, ask) = match login::renewal(ctx, &record, increment).await? {
+        Some(of_login) => of_login,
+        None => by_token_role(ctx, &record, increment).await?,
     };
     let granted = renew(bounds, ask, ctx.now()).map_err(|e| EngineError::bad(e.to_string()))?;
     record.last_ttl = granted.ttl;

@@ -10,6 +10,7 @@
 
 mod environment;
 mod listener;
+mod lockout;
 mod read;
 mod top;
 
@@ -19,6 +20,7 @@ mod tests;
 pub use environment::Environment;
 pub use read::read;
 
+use bulla_core::LockoutConfig;
 use bulla_http::Settings;
 use bulla_types::Seconds;
 use indexmap::IndexMap;
@@ -73,6 +75,7 @@ pub struct Config {
     pub cluster_name: Option<String>,
     pub default_lease_ttl: Option<Seconds>,
     pub max_lease_ttl: Option<Seconds>,
+    pub user_lockout: LockoutConfig,
     pub log_level: Option<String>,
     pub log_format: Option<String>,
     pub log_file: Option<PathBuf>,

@@ -59,6 +59,7 @@ fn core_config(config: &Config) -> CoreConfig {
         cluster_addr: config.cluster_addr.clone().unwrap_or_default(),
         default_ttl: config.default_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL),
         max_ttl: config.max_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL),
+        user_lockout: config.user_lockout.clone(),
         api_audit_creation: config.unsafe_allow_api_audit_creation,
         audit_prefix: config.allow_audit_log_prefixing,
         audit: config.audit.iter().map(audit_device).collect(),

@@ -4,11 +4,13 @@
 //! engine stores for itself (the engine's own `records.rs`).
 
 mod identity;
+mod lockout;
 mod mount;
 mod policy;
 mod token;
 
 pub use identity::{AliasRecord, EntityRecord, GroupKind, GroupRecord, Metadata};
+pub use lockout::FailedLogins;
 pub use mount::{MountClass, MountConfig, MountRecord, TokenTypeTune, UserLockout};
 pub use policy::PolicyRecord;
 pub use token::{TokenKindRecord, TokenRecord};

@@ -36,6 +36,7 @@ impl Environment {
         set("LOG_LEVEL", &mut config.log_level);
         set("LOG_FORMAT", &mut config.log_format);
         let on = |name: &str| self.get(name).is_some_and(|v| matches!(v, "1" | "true" | "t" | "TRUE" | "True"));
+        config.user_lockout.off |= on("DISABLE_USER_LOCKOUT");
         config.ui |= on("UI");
         config.disable_mlock |= on("DISABLE_MLOCK");
         config.raw_storage_endpoint |= on("RAW_STORAGE_ENDPOINT");

@@ -155,3 +155,30 @@ fn folders_are_read_in_order_and_the_local_config_too() {
     let empty = tempfile::tempdir().unwrap();
     assert!(read(&[empty.path().to_owned()], &Environment::default()).is_err());
 }
+
+#[test]
+fn user_lockout() {
+    let text = r#"
+user_lockout "all" {
+  lockout_duration = "10m"
+}
+user_lockout "userpass" {
+  lockout_threshold     = "25"
+  lockout_counter_reset = "1h"
+  disable_lockout       = true
+  nonsense              = 1
+}
+"#;
+    let config = parse(text).unwrap();
+    let lockout = &config.user_lockout.by_type;
+    assert_eq!((lockout["all"].threshold, lockout["all"].duration.0, lockout["all"].disabled), (0, 600, false));
+    assert_eq!((lockout["userpass"].threshold, lockout["userpass"].counter_reset.0), (25, 3600));
+    assert!(lockout["userpass"].disabled);
+    assert_eq!(config.warnings, ["f.hcl: line 9: unknown key `nonsense` of `user_lockout` is ignored"]);
+    assert!(problem("user_lockout \"radius\" {}").contains("not `radius`"));
+    assert!(problem("user_lockout \"all\" { lockout_threshold = \"x\" }").contains("must be a number"));
+
+    let mut off = Config::default();
+    Environment::of([("BAO_DISABLE_USER_LOCKOUT".to_owned(), "true".to_owned())]).apply(&mut off);
+    assert!(off.user_lockout.off);
+}

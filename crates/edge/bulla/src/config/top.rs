@@ -1,17 +1,16 @@
 //! The top level of a file.
 
-use super::{AuditBlock, Config, ConfigError, SealBlock, Storage, listener};
+use super::{AuditBlock, Config, ConfigError, SealBlock, Storage, listener, lockout};
 use bulla_hcl::{AccessError, Block, Item, Kind, Object, Value};
 use bulla_types::{Seconds, parse_duration};
 use indexmap::IndexMap;
 
 /// Blocks that are known and mean nothing to this server.
-const IDLE_BLOCKS: [&str; 10] = [
+const IDLE_BLOCKS: [&str; 9] = [
     "telemetry",
     "service_registration",
     "ha_storage",
     "ha_backend",
-    "user_lockout",
     "reporting",
     "sentinel",
     "entropy",
@@ -82,12 +81,13 @@ pub(super) fn apply(config: &mut Config, file: &str, body: &Object) -> Result<()
             config.seals.push(SealBlock { kind, options: texts(place, block.body)? });
         }
     }
+    lockout::apply(config, place, body)?;
     audit(config, place, body)
 }
 
 /// Is the item known at all?
 fn top_item(config: &mut Config, place: Place<'_>, item: &Item) -> Result<(), ConfigError> {
-    const BLOCKS: [&str; 5] = ["storage", "backend", "listener", "seal", "audit"];
+    const BLOCKS: [&str; 6] = ["storage", "backend", "listener", "seal", "audit", "user_lockout"];
     let name = item.name();
     if BLOCKS.contains(&name) || SCALARS.contains(&name) {
         return Ok(());
