@@ -1,7 +1,9 @@
 //! Doors 8 and 11: what the pipeline knows of a request, put into the words of the audit record.
 
 use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
+use crate::identity::Standing;
 use crate::pipeline::{Known, Warrant};
+use crate::policy::together;
 use crate::refusal;
 use crate::request::Request;
 use crate::state::Unsealed;
@@ -12,7 +14,7 @@ use bulla_audit::{
 use bulla_kit::{Body, RawJson};
 use bulla_policy::Parameters;
 use bulla_records::{MountClass, TokenRecord};
-use bulla_types::{Operation, Seconds, Time};
+use bulla_types::{Operation, PolicyName, Seconds, Time};
 use bulla_wire::AuthBlock;
 use serde_json::{Value, json};
 use smallvec::SmallVec;
@@ -87,8 +89,14 @@ impl Scene<'_> {
     ) -> R {
         let body = self.body();
         let remote = self.request.remote.map(|a| (a.ip().to_string(), a.port()));
-        let policies: Texts<'_> =
-            self.token().map(|r| r.policies.iter().map(|p| p.as_str()).collect()).unwrap_or_default();
+        let standing = self.known.caller.as_ref().and_then(|caller| caller.standing.as_deref());
+        let own = self.token().map(|r| r.policies.as_slice()).unwrap_or_default();
+        let all = together(own, standing);
+        let policies = PolicyTexts {
+            all: names(&all),
+            token: names(own),
+            identity: names(standing.map(Standing::policies).unwrap_or_default()),
+        };
         let granting: SmallVec<[GrantingPolicy<'_>; 2]> = granting(warrant);
         let metadata: SmallVec<[(&str, &str); 4]> = self
             .token()
@@ -140,6 +148,17 @@ impl Scene<'_> {
     }
 }
 
+/// Policies of a token, as the record shows them.
+struct PolicyTexts<'a> {
+    all: Texts<'a>,
+    token: Texts<'a>,
+    identity: Texts<'a>,
+}
+
+fn names(policies: &[PolicyName]) -> Texts<'_> {
+    policies.iter().map(PolicyName::as_str).collect()
+}
+
 fn granting(warrant: Option<&Warrant>) -> SmallVec<[GrantingPolicy<'_>; 2]> {
     let Some(permit) = warrant.and_then(Warrant::permit) else { return SmallVec::new() };
     let of = |name| GrantingPolicy { name, namespace_id: "root", namespace_path: "", kind: "acl" };
@@ -149,10 +168,10 @@ fn granting(warrant: Option<&Warrant>) -> SmallVec<[GrantingPolicy<'_>; 2]> {
     permit.policies().iter().map(|name| of(name.as_str())).collect()
 }
 
-fn auth_of<'a>(
+fn auth_of<'a, 'b: 'a>(
     record: &'a TokenRecord,
     client_token: &'a str,
-    policies: &'a [&'a str],
+    policies: &'a PolicyTexts<'b>,
     metadata: &'a [(&'a str, &'a str)],
     results: PolicyResults<'a>,
 ) -> Auth<'a> {
@@ -160,8 +179,9 @@ fn auth_of<'a>(
         client_token,
         accessor: record.accessor.as_str(),
         display_name: &record.display_name,
-        policies,
-        token_policies: policies,
+        policies: &policies.all,
+        token_policies: &policies.token,
+        identity_policies: &policies.identity,
         policy_results: Some(results),
         metadata,
         num_uses: u64::from(record.uses.unwrap_or(0)),
@@ -178,7 +198,7 @@ fn auth_of<'a>(
 struct Shown<'a> {
     data: Data<'a>,
     auth: Option<&'a AuthBlock>,
-    policies: Texts<'a>,
+    policies: PolicyTexts<'a>,
     metadata: SmallVec<[(&'a str, &'a str); 4]>,
     warnings: Texts<'a>,
     clear: Texts<'a>,
@@ -191,7 +211,7 @@ impl<'a> Shown<'a> {
         let mut shown = Self {
             data: Data::None,
             auth: None,
-            policies: Texts::new(),
+            policies: PolicyTexts { all: Texts::new(), token: Texts::new(), identity: Texts::new() },
             metadata: SmallVec::new(),
             warnings: Texts::new(),
             clear: Texts::new(),
@@ -213,7 +233,12 @@ impl<'a> Shown<'a> {
             Outcome::NoContent | Outcome::Refused(_) => {}
         }
         if let Some(block) = shown.auth {
-            shown.policies = block.policies.iter().map(String::as_str).collect();
+            let texts = |names: &'a [String]| names.iter().map(String::as_str).collect();
+            shown.policies = PolicyTexts {
+                all: texts(&block.policies),
+                token: texts(&block.token_policies),
+                identity: texts(&block.identity_policies),
+            };
             shown.metadata = block.metadata.iter().flatten().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         }
         if let Some(routed) = &scene.known.routed {
@@ -228,8 +253,9 @@ impl<'a> Shown<'a> {
         self.auth.map(|block| Auth {
             client_token: &block.client_token,
             accessor: &block.accessor,
-            policies: &self.policies,
-            token_policies: &self.policies,
+            policies: &self.policies.all,
+            token_policies: &self.policies.token,
+            identity_policies: &self.policies.identity,
             metadata: &self.metadata,
             num_uses: block.num_uses,
             entity_id: &block.entity_id,
