@@ -6,7 +6,7 @@
 use bulla_barrier::{Barrier, BarrierError, Gate, Txn, View};
 use bulla_kit::{
     Answer, Body, BodyLimits, CallerInfo, Captures, Ctx, Engine, EngineError, Input, LoginIntent, LoginLease,
-    MountInfo, MountSettings, Reply, RequestInfo, Services, TokenLimits,
+    MountInfo, MountSettings, Reply, RequestInfo, Services, Setup, TokenLimits,
 };
 use bulla_physical::Store;
 use bulla_types::{NamespaceId, Operation, RequestPath, ScopeId, Seconds, Time};
@@ -73,14 +73,25 @@ impl EngineBench {
     ///
     /// # Errors
     /// The engine's.
-    pub fn setup(&self, options: &[(&str, &str)]) -> Result<(), EngineError> {
+    pub fn setup(&self, options: &[(&str, &str)]) -> Result<Setup, EngineError> {
         let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         self.runtime.block_on(async {
             let txn = Txn::begin(&self.gate.pass().expect("the gate is open"))?;
             let view = View::new(&txn, self.mount.scope);
-            self.engine.setup(&view, &MountSettings { options }, self.now).await?;
-            txn.commit(()).await?;
-            Ok(())
+            let setup = self.engine.setup(&view, &MountSettings { options }, self.now).await?;
+            Ok(txn.commit(setup).await?.into_inner())
+        })
+    }
+
+    /// One step of a setup that goes on.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn go_on_setup(&self) -> Result<Setup, EngineError> {
+        self.runtime.block_on(async {
+            let txn = Txn::begin(&self.gate.pass().expect("the gate is open"))?;
+            let setup = self.engine.go_on_setup(&View::new(&txn, self.mount.scope), self.now).await?;
+            Ok(txn.commit(setup).await?.into_inner())
         })
     }
 
