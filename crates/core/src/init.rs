@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use bulla_audit::{Broker, Device};
 use bulla_barrier::{Barrier, BarrierError, SealedStoreError, Txn, View, meta};
 use bulla_crypto::random;
-use bulla_kit::{EngineError, MountSettings};
+use bulla_kit::{EngineError, MountSettings, Setup};
 use bulla_records::MountClass;
 use bulla_seal::{Keyring, RootKey, SealConfig, Share, UnsealKey};
 use bulla_secret::SecretText;
@@ -127,7 +127,9 @@ impl Core {
             record.description = mount.description;
             record.options = Some(mount.options.clone());
             let engine = open_engine(&self.registry, &record).map_err(InitError::Fault)?;
-            engine.setup(&View::new(txn, record.uuid), &MountSettings { options: mount.options }, now).await?;
+            let settings = MountSettings { options: mount.options };
+            let setup = engine.setup(&View::new(txn, record.uuid), &settings, now).await?;
+            record.unfinished = setup == Setup::Unfinished;
             store.put(&record)?;
         }
         Ok(issue(txn, NewToken::root(NamespaceId::ROOT, options.root_token), now).await?.id)

@@ -20,6 +20,14 @@ pub struct MountSettings {
     pub options: IndexMap<String, String>,
 }
 
+/// How far the setup of a mount has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setup {
+    Done,
+    /// The rest follows in batches of its own ([`Engine::go_on_setup`]); until then the mount answers nothing.
+    Unfinished,
+}
+
 /// A lease as its engine sees it again at renewal and revocation.
 #[derive(Clone, Debug)]
 pub struct SecretLease {
@@ -73,8 +81,14 @@ pub trait Engine: Send + Sync + 'static {
         _view: &'a View,
         _settings: &'a MountSettings,
         _now: Time,
-    ) -> BoxFuture<'a, Result<(), EngineError>> {
-        Box::pin(std::future::ready(Ok(())))
+    ) -> BoxFuture<'a, Result<Setup, EngineError>> {
+        Box::pin(std::future::ready(Ok(Setup::Done)))
+    }
+
+    /// One more step of a setup too large for one transaction, in a transaction of its own. May be called again after a
+    /// crash: what an earlier step made durable must not be done twice.
+    fn go_on_setup<'a>(&'a self, _view: &'a View, _now: Time) -> BoxFuture<'a, Result<Setup, EngineError>> {
+        Box::pin(std::future::ready(Ok(Setup::Done)))
     }
 
     /// Renews a secret; answers the new duration.
