@@ -281,7 +281,8 @@ impl<'a> Shown<'a> {
 fn wrap_info(info: &bulla_wire::WrapInfo, now: Time) -> bulla_audit::WrapInfo<'_> {
     bulla_audit::WrapInfo {
         ttl: Seconds(info.ttl),
-        token: &info.token,
+        // One hash for the token in all its forms, so that its uses can be found.
+        token: info.behind.as_ref().unwrap_or(&info.token),
         accessor: &info.accessor,
         creation_time: now,
         creation_path: &info.creation_path,

@@ -20,7 +20,6 @@ mod wrapping;
 
 pub use cors::{Cors, load as load_cors};
 pub use shares::KeyWork;
-pub use wrapping::is_about_wrapping;
 
 use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
