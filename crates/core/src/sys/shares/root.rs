@@ -43,7 +43,10 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 
 fn attempt_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
     route
-        .help("Start, show or cancel the making of a root token.", "Cancelling needs the nonce; whoever started it needs none, nor does anybody after ten minutes.")
+        .help(
+            "Start, show or cancel the making of a root token.",
+            "Cancelling needs the nonce; whoever started it needs none, nor does anybody after ten minutes.",
+        )
         .read(move |ctx, p| status(ctx, p, family))
         .update(move |ctx, p| start(ctx, p, family))
         .delete(move |ctx, p| cancel(ctx, p, family))
