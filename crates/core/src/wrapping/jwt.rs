@@ -79,7 +79,7 @@ pub async fn unfold(pass: &Pass<Unsealed>, mut request: Request) -> Request {
             if let Some(token) = opened(pass, &text).await
                 && let Ok(raw) = RawJson::of(&token)
             {
-                Arc::make_mut(&mut request.body).set("token".into(), raw);
+                request.body = Arc::new(request.body.with("token", raw));
             }
         }
         None => {
