@@ -55,15 +55,27 @@ async fn work(core: &Weak<Core>) {
 async fn step(core: &Arc<Core>, from: &mut Time) -> Result<bool, EngineError> {
     let Ok(pass) = core.gate.pass() else { return Ok(false) };
     let now = core.clock.now();
-    let txn = Txn::begin(&pass)?;
+    // Each is tried: what keeps one of them from its work must not keep the others.
+    let swept = sweep_some(&pass, from, now).await;
+    let cleared = clear_some(&pass).await;
+    tend_keyring(&pass, now).await?;
+    let (swept, cleared) = (swept?, cleared?);
+    Ok(swept || cleared)
+}
+
+async fn sweep_some(pass: &Pass<Unsealed>, from: &mut Time, now: Time) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
     let (next, more) = sweep(&txn, *from, now, BATCH).await?;
     txn.commit(()).await?;
     *from = next;
-    let txn = Txn::begin(&pass)?;
+    Ok(more)
+}
+
+async fn clear_some(pass: &Pass<Unsealed>) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
     let cleared = clear_one(&txn).await?;
     txn.commit(()).await?;
-    tend_keyring(&pass, now).await?;
-    Ok(more || cleared)
+    Ok(cleared)
 }
 
 /// Encryptions after which the count is written down: what a crash can lose of it is small beside the limit.
