@@ -9,7 +9,7 @@ use crate::mounts::MountStore;
 use crate::state::{Backend, Unsealed};
 use crate::sys::rotation_due;
 use crate::token::sweep;
-use bulla_barrier::{Pass, SealedStore, Txn, View};
+use bulla_barrier::{BarrierError, Pass, SealedStore, Txn, View};
 use bulla_kit::{EngineError, Setup};
 use bulla_records::MountRecord;
 use bulla_types::{NamespaceId, Time};
@@ -37,13 +37,7 @@ async fn work(core: &Weak<Core>) {
     let mut from = Time(0);
     loop {
         let Some(core) = core.upgrade() else { return };
-        let more = match step(&core, &mut from).await {
-            Ok(more) => more,
-            Err(error) => {
-                tracing::warn!(%error, "background work will try again");
-                false
-            }
-        };
+        let more = step(&core, &mut from).await;
         drop(core);
         if more {
             tokio::task::yield_now().await;
@@ -53,20 +47,46 @@ async fn work(core: &Weak<Core>) {
     }
 }
 
-/// One step; `true` = there is more to do at once.
-async fn step(core: &Arc<Core>, from: &mut Time) -> Result<bool, EngineError> {
-    let Ok(pass) = core.gate.pass() else { return Ok(false) };
+/// One step; `true` = there is more to do at once. Each job is tried: what keeps one of them from its work must not keep
+/// the others.
+async fn step(core: &Arc<Core>, from: &mut Time) -> bool {
+    let Ok(pass) = core.gate.pass() else { return false };
     let now = core.clock.now();
-    let txn = Txn::begin(&pass)?;
+    let jobs = [
+        ("taking back tokens", sweep_some(&pass, from, now).await),
+        ("clearing a mount", clear_some(&pass).await),
+        ("setting up a mount", set_up_one(core, &pass, now).await),
+        ("care of the keyring", tend_keyring(&pass, now).await.map(|()| false)),
+    ];
+    jobs.into_iter().fold(false, |more, (job, done)| more | goes_on(job, done))
+}
+
+/// Whether a job wants to go on at once.
+fn goes_on(job: &str, done: Result<bool, EngineError>) -> bool {
+    match done {
+        Ok(more) => more,
+        // A client came between.
+        Err(EngineError::Barrier(BarrierError::Conflict)) => true,
+        Err(error) => {
+            tracing::warn!(%error, job, "background work will try again");
+            false
+        }
+    }
+}
+
+async fn sweep_some(pass: &Pass<Unsealed>, from: &mut Time, now: Time) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
     let (next, more) = sweep(&txn, *from, now, BATCH).await?;
     txn.commit(()).await?;
     *from = next;
-    let txn = Txn::begin(&pass)?;
+    Ok(more)
+}
+
+async fn clear_some(pass: &Pass<Unsealed>) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
     let cleared = clear_one(&txn).await?;
     txn.commit(()).await?;
-    let set_up = set_up_one(core, &pass, now).await?;
-    tend_keyring(&pass, now).await?;
-    Ok(more || cleared || set_up)
+    Ok(cleared)
 }
 
 /// Encryptions after which the count is written down: what a crash can lose of it is small beside the limit.

@@ -121,7 +121,7 @@ impl TokenStore<'_> {
             self.0.delete(expiry_key(end, hash));
         }
         let cubbyhole = View::new(self.0, record.cubbyhole);
-        // A cubbyhole of more names than this is finished by the next sweep over it.
+        // What a cubbyhole holds beyond these names stays behind: nobody can read it any more, and nothing clears it yet.
         cubbyhole.clear(10_000).await?;
         Ok(())
     }
