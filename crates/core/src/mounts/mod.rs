@@ -9,6 +9,8 @@ mod settings;
 mod show;
 mod store;
 #[cfg(test)]
+mod show_tests;
+#[cfg(test)]
 mod tests;
 
 pub use remount::{Move, Moves};

@@ -3,6 +3,7 @@
 //! A tree that is too large for one batch is ended first (its root gets an end that has passed, so that everything below
 //! is refused at use) and taken apart later, batch by batch, by the sweep that finds it in the expiry index.
 
+use super::orphaning::release_some;
 use super::store::{TokenHash, TokenStore};
 use bulla_barrier::Txn;
 use bulla_kit::EngineError;
@@ -23,6 +24,10 @@ pub async fn revoke_tree(txn: &Arc<Txn>, root: TokenHash, now: Time) -> Result<(
 }
 
 async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(), EngineError> {
+    if TokenStore(txn).get(&root).await?.is_some_and(|record| record.released) {
+        // It is gone already, and what was below it no longer is.
+        return Ok(());
+    }
     let (_, finished) = remove_some(txn, root, limit).await?;
     if !finished {
         let store = TokenStore(txn);
@@ -75,7 +80,12 @@ pub async fn sweep(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Resul
     for (at, hash) in due {
         last = at;
         // Renewed since, or gone by another way: only the index entry is stale.
-        if store.get(&hash).await?.is_some_and(|record| record.expired(now)) {
+        let record = store.get(&hash).await?.filter(|record| record.expired(now));
+        if let Some(record) = record.as_ref().filter(|record| record.released) {
+            release_some(&store, hash, record, limit).await?;
+            return Ok((at, true));
+        }
+        if record.is_some() {
             let (gone, finished) = remove_some(txn, hash, left).await?;
             left = left.saturating_sub(gone);
             if !finished {
