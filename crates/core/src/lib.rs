@@ -14,6 +14,7 @@ mod config;
 mod core;
 mod effects;
 mod envelope;
+mod identity;
 mod init;
 mod log_levels;
 mod login;

@@ -196,7 +196,8 @@ impl<'a> Attempt<'a> {
         }
         known.routed = route(&self.state, self.request);
         let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
-        let caller = authenticate(self.pass.owner(), self.generation, &self.txn, self.request, self.now).await?;
+        let owner = self.pass.owner();
+        let caller = authenticate(owner, &self.state, self.generation, &self.txn, self.request, self.now).await?;
         let caller = caller.map(Arc::new);
         known.caller.clone_from(&caller);
         if caller.is_none() && access != Access::Public {
@@ -355,7 +356,7 @@ impl<'a> Attempt<'a> {
     /// A login that the auth method has let in gets its token.
     async fn admit(&self, routed: &Routed, mut reply: Reply) -> Result<Reply, EngineError> {
         let Some(intent) = reply.login.take() else { return Ok(reply) };
-        let admitted = login::admit(&self.txn, routed, self.request, intent, self.now).await?;
+        let admitted = login::admit(&self.txn, &self.state, routed, self.request, intent, self.now).await?;
         reply.auth = Some(Box::new(admitted.auth));
         reply.warnings.extend(admitted.warnings);
         Ok(reply)

@@ -1,6 +1,7 @@
 //! `sys/capabilities`, `-self`, `-accessor`: what a token may do with paths.
 
 use super::SysCtx;
+use crate::identity::{self, TokenEntity};
 use crate::policy::acl_of;
 use crate::token::TokenStore;
 use bulla_kit::{Answer, CommaList, EngineError, Params, Reply, Route};
@@ -46,8 +47,16 @@ fn answer(ctx: &SysCtx, acl: &Acl, params: CapabilityParams) -> Answer {
     Ok(Reply::json(&data)?.at_top_too())
 }
 
+/// # Errors
+/// The token's entity is gone or disabled, and so the token may do nothing.
 async fn acl_for(ctx: &SysCtx, record: &TokenRecord) -> Result<Arc<Acl>, EngineError> {
-    acl_of(ctx.pass.owner(), ctx.generation, ctx.txn(), record.namespace, &record.policies, ctx.now()).await
+    let standing = match identity::of_token(&ctx.state, ctx.txn(), &record.entity_id).await? {
+        TokenEntity::None => None,
+        TokenEntity::Here(standing) => Some(standing),
+        TokenEntity::Refused => return Err(EngineError::DeniedBecause("permission denied".into())),
+    };
+    let (owner, entity) = (ctx.pass.owner(), standing.as_deref());
+    acl_of(owner, ctx.generation, ctx.txn(), record.namespace, &record.policies, entity, ctx.now()).await
 }
 
 async fn of_self(ctx: SysCtx, params: CapabilityParams) -> Answer {

@@ -25,6 +25,7 @@ use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
 
 use crate::core::Core;
+use crate::identity::{self, IdentityStore};
 use crate::login;
 use crate::mounts::{self, Move};
 use crate::policy::{self, Generation, PolicyStore};
@@ -84,6 +85,11 @@ impl SysCtx {
 
     pub fn policies(&self) -> PolicyStore {
         PolicyStore::new(self.txn(), self.ctx.request.namespace)
+    }
+
+    /// The store of identity; for its own routes.
+    pub fn identity(&self) -> IdentityStore {
+        IdentityStore::new(self.ctx.view.clone())
     }
 
     /// # Errors
@@ -148,7 +154,7 @@ impl Default for SysTables {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),
             cubbyhole: Arc::new(Routes::new(cubbyhole::routes())),
-            identity: Arc::new(Routes::new(Vec::new())),
+            identity: Arc::new(Routes::new(identity::routes())),
         }
     }
 }

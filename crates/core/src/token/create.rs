@@ -2,6 +2,7 @@
 
 use super::batch;
 use super::store::{TokenHash, TokenStore};
+use crate::identity::Standing;
 use bulla_barrier::Txn;
 use bulla_crypto::random;
 use bulla_kit::EngineError;
@@ -108,6 +109,15 @@ pub fn auth_block_of(record: &TokenRecord) -> AuthBlock {
         mfa_requirement: None,
         num_uses: u64::from(record.uses.unwrap_or(0)),
     }
+}
+
+/// Adds the policies that the token has by its entity, as they are now.
+pub fn add_identity(block: &mut AuthBlock, standing: Option<&Standing>) {
+    let names = standing.map_or(&[][..], Standing::policies).iter().map(|name| name.as_str().to_owned());
+    block.identity_policies = names.collect();
+    block.policies.extend(block.identity_policies.iter().cloned());
+    block.policies.sort_unstable();
+    block.policies.dedup();
 }
 
 fn no_randomness<E>(_: E) -> EngineError {

@@ -18,7 +18,7 @@ mod store;
 mod tidying;
 
 pub use authenticate::{Caller, authenticate};
-pub use create::{NewToken, issue};
+pub use create::{NewToken, add_identity, issue};
 pub use revoke::{revoke_tree, sweep};
 pub use routes::routes;
 pub use store::{TokenHash, TokenStore};

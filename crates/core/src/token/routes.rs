@@ -1,6 +1,6 @@
 //! `auth/token/…`.
 
-use super::create::auth_block_of;
+use super::create::{add_identity, auth_block_of};
 use super::creating::{self, Way};
 use super::lookup::describe;
 use super::orphaning::revoke_alone;
@@ -9,6 +9,7 @@ use super::role::Role;
 use super::roles;
 use super::store::{TokenHash, TokenStore};
 use super::{batch, tidying};
+use crate::identity;
 use crate::login;
 use crate::refusal::one_error;
 use crate::sys::SysCtx;
@@ -16,6 +17,7 @@ use bulla_kit::{Answer, EngineError, NoParams, Params, Reply, Route};
 use bulla_lease::{Bounds, Renewal, renew};
 use bulla_records::{TokenKindRecord, TokenRecord};
 use bulla_types::Seconds;
+use serde_json::{Map, Value};
 
 #[derive(Params)]
 struct TokenParams {
@@ -117,7 +119,12 @@ async fn lookup(ctx: SysCtx, params: TokenParams) -> Answer {
         // The use that asks is spent by the time the answer is read.
         record.uses = record.uses.map(|left| left.saturating_sub(1));
     }
-    Reply::json(&describe(&record, &id, ctx.now()))
+    Reply::json(&described(&ctx, &record, &id).await?)
+}
+
+async fn described(ctx: &SysCtx, record: &TokenRecord, id: &str) -> Result<Map<String, Value>, EngineError> {
+    let standing = identity::of_token(&ctx.state, ctx.txn(), &record.entity_id).await?.standing();
+    Ok(describe(record, standing.as_deref(), id, ctx.now()))
 }
 
 async fn lookup_self(ctx: SysCtx, _: NoParams) -> Answer {
@@ -126,7 +133,7 @@ async fn lookup_self(ctx: SysCtx, _: NoParams) -> Answer {
 
 async fn lookup_accessor(ctx: SysCtx, params: AccessorParams) -> Answer {
     match find_accessor(&ctx, &params.accessor).await? {
-        Some((_, record)) => Reply::json(&describe(&record, "", ctx.now())),
+        Some((_, record)) => Reply::json(&described(&ctx, &record, "").await?),
         None => Err(EngineError::bad(one_error("invalid accessor"))),
     }
 }
@@ -180,6 +187,8 @@ async fn renew_found(
     TokenStore(ctx.txn()).reschedule(&hash, &mut record, end)?;
     let mut block = auth_block_of(&record);
     block.client_token = id;
+    let standing = identity::of_token(&ctx.state, ctx.txn(), &record.entity_id).await?.standing();
+    add_identity(&mut block, standing.as_deref());
     let mut reply = Reply::empty();
     reply.auth = Some(Box::new(block));
     reply.warnings = granted.warnings;

@@ -1,0 +1,1 @@
+//! Identity as its routes and tokens show it.
