@@ -29,6 +29,13 @@ pub struct CoreConfig {
     pub sanitized: serde_json::Value,
 }
 
+impl CoreConfig {
+    /// The version of what is built in, as plugins' versions are written.
+    pub fn running_version(&self) -> String {
+        format!("v{}+builtin.bulla", self.version)
+    }
+}
+
 /// 32 days, the reference's default and maximum.
 pub const SYSTEM_TTL: Seconds = Seconds(32 * 24 * 3600);
 

@@ -81,7 +81,7 @@ pub(super) fn full_path(text: &str, class: MountClass) -> Result<MountPath, Engi
 async fn list(ctx: SysCtx, _: NoParams, class: MountClass) -> Answer {
     let mut all: Map<String, Value> = Map::new();
     for mount in ctx.state.mounts.iter().filter(|m| m.record.class == class) {
-        all.insert(short_path(&mount.record).to_owned(), Value::Object(describe(&mount.record)));
+        all.insert(short_path(&mount.record).to_owned(), Value::Object(describe(&mount.record, &ctx.core)));
     }
     Ok(Reply::json(&all)?.at_top_too())
 }
@@ -89,7 +89,9 @@ async fn list(ctx: SysCtx, _: NoParams, class: MountClass) -> Answer {
 async fn read(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
     let path = full_path(&params.path, class)?;
     match ctx.state.mounts.at(path.as_str()) {
-        Some(mount) if mount.record.class == class => Ok(Reply::json(&describe(&mount.record))?.at_top_too()),
+        Some(mount) if mount.record.class == class => {
+            Ok(Reply::json(&describe(&mount.record, &ctx.core))?.at_top_too())
+        }
         _ => {
             let what = if class == MountClass::Auth { "auth engine" } else { "secret engine mount" };
             Err(EngineError::bad(format!("No {what} at {}", shown(&path, class))))
@@ -190,7 +192,7 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
         return Err(EngineError::bad("backend type must be specified as a string"));
     }
     let given = Settings::of_object(params.config.as_ref());
-    let config = for_new(&given, class)?;
+    let config = for_new(&given, class, &ctx.core.config)?;
     check_place(&path, &kind, class)?;
     let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
     if let Some(other) = collision(&store.all().await?, &path) {

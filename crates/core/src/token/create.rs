@@ -179,5 +179,6 @@ fn record_of(new: NewToken, now: Time) -> Result<TokenRecord, EngineError> {
         max_ttl: new.max_ttl,
         mount_accessor: new.mount_accessor,
         internal: new.internal,
+        released: false,
     })
 }

@@ -9,6 +9,7 @@ mod create;
 mod creating;
 mod granting;
 mod lookup;
+mod orphaning;
 mod revoke;
 mod role;
 mod roles;

@@ -3,6 +3,7 @@
 //! A tree that is too large for one batch is ended first (its root gets an end that has passed, so that everything below
 //! is refused at use) and taken apart later, batch by batch, by the sweep that finds it in the expiry index.
 
+use super::orphaning::release_some;
 use super::store::{TokenHash, TokenStore};
 use bulla_barrier::{BarrierError, Txn};
 use bulla_kit::EngineError;
@@ -23,6 +24,10 @@ pub async fn revoke_tree(txn: &Arc<Txn>, root: TokenHash, now: Time) -> Result<(
 }
 
 async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(), EngineError> {
+    if TokenStore(txn).get(&root).await?.is_some_and(|record| record.released) {
+        // It is gone already, and what was below it no longer is.
+        return Ok(());
+    }
     let (_, finished) = remove_some(txn, root, limit).await?;
     if !finished {
         let store = TokenStore(txn);
@@ -90,9 +95,13 @@ pub async fn sweep(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Resul
     Ok((if full { last } else { from.max(Time(now.0.saturating_sub(OVERLAP.0 * Time::NANOS))) }, full))
 }
 
-/// As [`remove_some`], if the token's time is over.
+/// As [`remove_some`], if the token's time is over; what a released token left is told to go on without it.
 async fn take_back(txn: &Arc<Txn>, hash: TokenHash, now: Time, limit: usize) -> Result<(usize, bool), EngineError> {
-    match TokenStore(txn).get(&hash).await? {
+    let store = TokenStore(txn);
+    match store.get(&hash).await? {
+        Some(record) if record.expired(now) && record.released => {
+            Ok((limit, release_some(&store, hash, &record, limit).await?))
+        }
         Some(record) if record.expired(now) => remove_some(txn, hash, limit).await,
         _ => Ok((0, true)),
     }

@@ -3,6 +3,7 @@
 use super::create::{add_identity, auth_block_of};
 use super::creating::{self, Way};
 use super::lookup::describe;
+use super::orphaning::revoke_alone;
 use super::revoke::revoke_tree;
 use super::role::Role;
 use super::roles;
@@ -30,6 +31,14 @@ struct RenewParams {
     token: Option<String>,
     /// How long it is to live from now on.
     increment: Option<Seconds>,
+}
+
+#[derive(Params)]
+struct AccessorsParams {
+    /// The last accessor of the page before.
+    after: Option<String>,
+    /// How many accessors a page holds; 0 = as many as fit into one answer.
+    limit: i64,
 }
 
 #[derive(Params)]
@@ -72,9 +81,21 @@ pub fn routes() -> Vec<Route<SysCtx>> {
     routes
 }
 
-async fn accessors(ctx: SysCtx, _: NoParams) -> Answer {
-    let found = TokenStore(ctx.txn()).accessors(100_000).await?;
-    Reply::keys(&found.into_iter().map(|a| a.0).collect::<Vec<_>>())
+/// In one answer; who has more tokens asks for pages.
+const MOST_ACCESSORS: usize = 100_000;
+
+async fn accessors(ctx: SysCtx, params: AccessorsParams) -> Answer {
+    let asked = usize::try_from(params.limit).ok().filter(|limit| *limit > 0);
+    let limit = asked.unwrap_or(MOST_ACCESSORS).min(MOST_ACCESSORS);
+    let after = params.after.as_deref().filter(|after| !after.is_empty());
+    let (found, more) = TokenStore(ctx.txn()).accessors(after, limit).await?;
+    let reply = Reply::keys(&found.into_iter().map(|a| a.0).collect::<Vec<_>>())?;
+    if more && asked.is_none_or(|asked| asked > limit) {
+        return Ok(
+            reply.warn(format!("There are more than {limit} accessors. Ask for pages with `after` and `limit`."))
+        );
+    }
+    Ok(reply)
 }
 
 /// A live token by its text.
@@ -230,14 +251,7 @@ async fn revoke_orphan(ctx: SysCtx, params: TokenParams) -> Answer {
     let Some(record) = store.live(&hash, ctx.now()).await? else {
         return Err(EngineError::bad("token to revoke not found"));
     };
-    for child in store.children(&hash, usize::MAX).await? {
-        store.detach(&hash, &child);
-        if let Some(mut orphan) = store.get(&child).await? {
-            orphan.parent = None;
-            store.put(&child, &orphan)?;
-        }
-    }
-    store.remove(&hash, &record).await?;
+    revoke_alone(&store, hash, &record, ctx.now()).await?;
     Ok(Reply::none())
 }
 

@@ -3,7 +3,7 @@
 use super::batch;
 use bulla_barrier::{Keyspace, PhysicalKey, Txn, View, plain_key, plain_range};
 use bulla_kit::EngineError;
-use bulla_records::{TokenRecord, decode, encode};
+use bulla_records::{TokenKindRecord, TokenRecord, decode, encode};
 use bulla_types::{Accessor, Time};
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ impl TokenStore<'_> {
     }
 
     async fn in_force(&self, record: &TokenRecord, now: Time) -> Result<bool, EngineError> {
-        if record.expired(now) || record.uses == Some(0) {
+        if record.released || record.expired(now) || record.uses == Some(0) {
             return Ok(false);
         }
         let mut above = record.parent.clone();
@@ -66,6 +66,11 @@ impl TokenStore<'_> {
             // A parent that is gone or cannot be told ends what is below it.
             let Some(hash) = parse_hash(&text) else { return Ok(false) };
             match self.get(&hash).await? {
+                // What is below a released token is an orphan. A batch token cannot be told so, and is nothing.
+                Some(parent) if parent.released => {
+                    let direct = record.parent.as_ref() == Some(&text);
+                    return Ok(record.kind != TokenKindRecord::Batch || !direct);
+                }
                 Some(parent) if !parent.expired(now) => above = parent.parent,
                 _ => return Ok(false),
             }
@@ -126,6 +131,12 @@ impl TokenStore<'_> {
         Ok(())
     }
 
+    /// Leaves what a released token is to its children; the sweep finds it by its end.
+    pub fn put_released(&self, hash: &TokenHash, record: &TokenRecord, now: Time) -> Result<(), EngineError> {
+        self.0.put(expiry_key(now, hash), Vec::new());
+        self.put(hash, record)
+    }
+
     pub fn detach(&self, parent: &TokenHash, child: &TokenHash) {
         self.0.delete(plain_key(Keyspace::Children, &[parent, child]));
     }
@@ -173,16 +184,22 @@ impl TokenStore<'_> {
         Ok(found.iter().filter_map(parse).collect())
     }
 
-    pub async fn accessors(&self, limit: usize) -> Result<Vec<Accessor>, EngineError> {
-        let (start, end) = plain_range(Keyspace::Token, &[]);
-        let found = self.0.range(&start, &end, limit).await?;
-        let mut names: Vec<Accessor> = found
-            .iter()
-            .filter_map(|(_, bytes)| decode::<TokenRecord>("token", bytes).ok())
-            .map(|r| r.accessor)
-            .collect();
-        names.sort_unstable();
-        Ok(names)
+    /// Up to `limit` accessors that come after `after` in the order of their hashes, and whether there are more.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn accessors(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Accessor>, bool), EngineError> {
+        let (first, end) = plain_range(Keyspace::Accessor, &[]);
+        let start = after.map_or(first, |accessor| {
+            plain_key(Keyspace::Accessor, &[&self.0.barrier().hash_id("accessor", accessor.as_bytes()), &[0]])
+        });
+        let found = self.0.range(&start, &end, limit.saturating_add(1)).await?;
+        let mut names = Vec::with_capacity(found.len().min(limit));
+        for (_, bytes) in found.iter().take(limit) {
+            let hash: TokenHash = bytes.as_slice().try_into().map_err(|_| EngineError::damaged("accessor"))?;
+            names.extend(self.get(&hash).await?.map(|record| record.accessor));
+        }
+        Ok((names, found.len() > limit))
     }
 }
 

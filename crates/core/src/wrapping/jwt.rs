@@ -10,7 +10,7 @@ use crate::request::Request;
 use crate::state::Unsealed;
 use bulla_barrier::{Pass, Txn, View};
 use bulla_crypto::{Es512, looks_signed};
-use bulla_kit::{EngineError, RawJson};
+use bulla_kit::{Body, EngineError, RawJson};
 use bulla_secret::SecretText;
 use bulla_types::{NamespaceId, Seconds, Time};
 use serde::{Deserialize, Serialize};
@@ -79,7 +79,7 @@ pub async fn unfold(pass: &Pass<Unsealed>, mut request: Request) -> Request {
             if let Some(token) = opened(pass, &text).await
                 && let Ok(raw) = RawJson::of(&token)
             {
-                request.body = Arc::new(request.body.with("token", raw));
+                request.body = Arc::new(with_token(&request.body, raw));
             }
         }
         None => {
@@ -90,6 +90,12 @@ pub async fn unfold(pass: &Pass<Unsealed>, mut request: Request) -> Request {
         }
     }
     request
+}
+
+fn with_token(body: &Body, token: RawJson) -> Body {
+    let members = body.iter().map(|(name, value)| (name.to_owned(), value.clone()));
+    // Of a repeated name the last one counts.
+    Body::from_members(members.chain([("token".to_owned(), token)]).collect())
 }
 
 /// The token in a JWT of ours. Whether it is still good is for the token itself to say.

@@ -64,14 +64,6 @@ impl Body {
         Self { members: by_name.into_iter().collect() }
     }
 
-    /// The body with another value under `name`.
-    #[must_use]
-    pub fn with(&self, name: &str, value: RawJson) -> Self {
-        let mut members = self.members.clone();
-        members.push((name.to_owned(), value));
-        Self::from_members(members)
-    }
-
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

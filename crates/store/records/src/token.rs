@@ -75,6 +75,10 @@ pub struct TokenRecord {
     /// What the auth method keeps for renewal, JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internal: Option<String>,
+    /// No token any more: it was revoked, and the tokens made from it go on without it. The record stays until each of
+    /// them has been told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
 }
 
 impl TokenRecord {
