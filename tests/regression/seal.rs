@@ -2,12 +2,12 @@
 //!
 //! | Row | Attack | Guard that was switched off to see the test fail |
 //! | --- | --- | --- |
-//! | SEAL-01 | cancel a rekey, begin another, let the shares of the first feed it | |
-//! | SEAL-02 | cancel every rekey and root generation, again and again | |
-//! | SEAL-03 | rekey without a token, and without a trace | |
-//! | SEAL-04 | hold or reset the one place of an operation, anonymously | |
-//! | SEAL-05 | get a root token or shares while their answer cannot be recorded | |
-//! | SEAL-08 | make unsealing fail, and read keys in the log | |
+//! | SEAL-01 | cancel a rekey, begin another, let the shares of the first feed it | `ShareRound::check_nonce` takes any nonce |
+//! | SEAL-02 | cancel every rekey and root generation, again and again | `ShareRound::check_cancel` allows all |
+//! | SEAL-03 | rekey without a token, and without a trace | `Family::check_open` opens every listener |
+//! | SEAL-04 | hold or reset the one place of an operation, anonymously | the same |
+//! | SEAL-05 | get a root token or shares while their answer cannot be recorded | the pipeline commits before it records the answer (`answers_first`) |
+//! | SEAL-08 | make unsealing fail, and read keys in the log | `unseal_with` logs the unseal key in hex |
 //!
 //! Not here: SEAL-06 (no recovery mode), SEAL-07 and SEAL-10 (tests of `rules/crypto`), SEAL-09 and SEAL-11 (no seals but
 //! Shamir).
