@@ -104,12 +104,9 @@ async fn place(
 ) -> Result<(AliasId, GroupId), EngineError> {
     let (from, before) = old.unzip();
     let alias = match before {
-        Some(before) => AliasRecord {
-            name: name.to_owned(),
-            mount_accessor: mount.accessor.clone(),
-            updated: now,
-            ..before
-        },
+        Some(before) => {
+            AliasRecord { name: name.to_owned(), mount_accessor: mount.accessor.clone(), updated: now, ..before }
+        }
         None => new_alias(mount, name, now)?,
     };
     let stored = to.or_else(|| from.clone());
@@ -140,9 +137,7 @@ async fn without_alias(store: &IdentityStore, group: &GroupRecord, now: Time) ->
 
 async fn read(ctx: SysCtx, params: IdParams) -> Answer {
     match find(&ctx.identity(), &params.id).await? {
-        Some((group, alias)) => {
-            Reply::json(&show::alias_alone(&alias, &group.id.to_string(), &Mounts::of(&ctx.state)))
-        }
+        Some((group, alias)) => Reply::json(&show::alias_alone(&alias, &group.id.to_string(), &Mounts::of(&ctx.state))),
         None => Ok(Reply::none()),
     }
 }

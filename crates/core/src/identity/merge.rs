@@ -3,8 +3,8 @@
 //! Aliases, memberships and live tokens of the others become the one's; its own name, policies and metadata stay as they
 //! are. Where two of them are known by the same mount, the caller says which alias is kept.
 
-use super::show::Mounts;
 use super::IdentityStore;
+use super::show::Mounts;
 use crate::sys::SysCtx;
 use bulla_kit::{Answer, CommaList, EngineError, Params, RawJson, Reply};
 use bulla_records::{AliasRecord, EntityRecord};

@@ -75,7 +75,8 @@ async fn id_04_aliases_never_make_one_of_two() {
         let told = house.write(&path, json!({ "name": name, "mount_accessor": accessor })).await;
         assert_eq!(told.error(), "alias with combination of mount accessor and name already exists");
     }
-    let told = house.write("entity-alias", json!({ "name": "mallory", "mount_accessor": accessor, "canonical_id": victim }));
+    let told =
+        house.write("entity-alias", json!({ "name": "mallory", "mount_accessor": accessor, "canonical_id": victim }));
     assert_eq!(told.await.error(), "Alias already exists for requested entity and mount accessor");
     assert_eq!(house.list("entity/id").await.len(), 2);
     assert_eq!(house.login("mallory").await.entity, mallory);

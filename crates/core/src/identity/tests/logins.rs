@@ -10,10 +10,7 @@ const AT_ONCE: usize = 50;
 
 /// `name` with some of its letters in capitals, as the number says.
 fn spelled(name: &str, number: usize) -> String {
-    name.chars()
-        .enumerate()
-        .map(|(at, c)| if number >> at & 1 == 1 { c.to_ascii_uppercase() } else { c })
-        .collect()
+    name.chars().enumerate().map(|(at, c)| if number >> at & 1 == 1 { c.to_ascii_uppercase() } else { c }).collect()
 }
 
 /// In one such server each of several first logins at the same time made an entity of its own, and which of them counted

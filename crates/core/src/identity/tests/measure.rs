@@ -5,6 +5,7 @@ use std::time::Instant;
 
 #[tokio::test]
 #[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "what it is for")]
 async fn entities_cost() {
     let house = House::new().await;
     let root = house.0.write("auth/token/create", json!({ "policies": ["default"] })).await.token();
@@ -29,6 +30,9 @@ async fn entities_cost() {
         let start = Instant::now();
         house.restart().await;
         let unseal = start.elapsed();
-        println!("{known} entities: login {login:?}, lookup-self {:?} without, {:?} with entity, restart {unseal:?}", asks[0], asks[1]);
+        println!(
+            "{known} entities: login {login:?}, lookup-self {:?} without, {:?} with entity, restart {unseal:?}",
+            asks[0], asks[1]
+        );
     }
 }
