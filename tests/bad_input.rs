@@ -107,6 +107,52 @@ fn paths_that_try_to_get_elsewhere() {
         assert_eq!(client.get("kv1/closed/secret").ok().json()["data"]["k"], "hidden", "{way}: {}", answer.status);
     }
     refused(client.get("nowhere/at/all"), 404, "no handler for route");
+    // What is asked to be answered with a code that is no answer.
+    for (code, status) in [("101", 400), ("199", 400), ("200", 200), ("999", 999), ("1000", 400)] {
+        let _ = client.get(&format!("sys/health?activecode={code}")).is(status);
+    }
+    assert_kept(&client);
+}
+
+/// Policies were asked about the path as it was sent, while the routes took spaces and slashes off names: what was denied
+/// could be done by another spelling.
+#[test]
+fn another_spelling_of_a_name_is_not_another_path() {
+    let (_server, client) = ready(ServerOptions::default());
+    let rule = |path: &str, words: &str| format!("path \"{path}\" {{ capabilities = [{words}] }}\n");
+    let all = "\"create\", \"read\", \"update\", \"delete\"";
+    let policy: String = [
+        rule("sys/policies/acl/*", all),
+        rule("sys/policy/*", all),
+        rule("sys/mounts/*", all),
+        rule("sys/policies/acl/admin", "\"deny\""),
+        rule("sys/policy/admin", "\"deny\""),
+        rule("sys/mounts/kv2", "\"deny\""),
+        rule("sys/mounts/kv2/tune", "\"deny\""),
+    ]
+    .concat();
+    let _ = client.put("sys/policies/acl/p", json!({ "policy": policy })).ok();
+    let token = client.post("auth/token/create", json!({ "policies": ["p"] })).ok().json();
+    let narrow = client.with_token(token["auth"]["client_token"].as_str().unwrap());
+    for kind in ["policies/acl", "policy"] {
+        for name in ["admin", "Admin", "admin%20", "%20admin", "%C2%A0ADMIN%20", "%2Fadmin", "admin%2F"] {
+            let answer = narrow.put(&format!("sys/{kind}/{name}"), json!({ "policy": "path \"*\" {}" }));
+            assert!(matches!(answer.status, 400 | 403), "{kind}/{name}: {}", answer.status);
+        }
+        refused(narrow.put(&format!("sys/{kind}/admin%20"), json!({ "policy": "path \"*\" {}" })), 403, "denied");
+        let _ = narrow.put(&format!("sys/{kind}/%20Other%20"), json!({ "policy": "path \"*\" {}" })).ok();
+        let _ = client.get(&format!("sys/{kind}/other")).ok();
+    }
+    let _ = client.get("sys/policies/acl/admin").is(404);
+    for way in ["sys/mounts/kv2", "sys/mounts/%2Fkv2", "sys/mounts/%2F%2Fkv2"] {
+        for method in ["GET", "DELETE"] {
+            let answer = narrow.send(method, way, "");
+            assert!(matches!(answer.status, 400 | 403), "{method} {way}: {}", answer.status);
+        }
+        let answer = narrow.post(&format!("{way}/tune"), json!({ "description": "changed" }));
+        assert!(matches!(answer.status, 400 | 403), "{way}/tune: {}", answer.status);
+    }
+    let _ = client.get("sys/mounts/kv2").ok();
     assert_kept(&client);
 }
 
@@ -160,14 +206,19 @@ fn wrong_shares() {
 
 #[test]
 fn a_second_process_on_the_same_folder() {
-    let (server, client) = ready(ServerOptions::default());
-    let options = ServerOptions { data: Some(server.data()), ..ServerOptions::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let pid_file = folder.path().join("pid");
+    let more = format!("pid_file = \"{}\"", pid_file.display());
+    let (server, client) = ready(ServerOptions { more: more.clone(), ..ServerOptions::default() });
+    let options = ServerOptions { data: Some(server.data()), more, ..ServerOptions::default() };
     let mut second = ServerProcess::prepare(options);
     second.spawn();
     assert!(!second.wait().success());
     let log = second.log();
     assert!(log.contains("error initializing storage"), "{log}");
     assert!(log.contains(&server.data().display().to_string()), "the folder is not named: {log}");
+    let first = std::fs::read_to_string(pid_file).expect("the second process took the file of the first away");
+    assert_eq!(first.trim(), server.pid().to_string());
     assert_kept(&client);
 }
 

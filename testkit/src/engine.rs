@@ -5,12 +5,13 @@
 
 use bulla_barrier::{Barrier, BarrierError, Gate, Txn, View};
 use bulla_kit::{
-    Answer, Body, BodyLimits, CallerInfo, Ctx, Engine, EngineError, Input, MountInfo, MountSettings, Reply,
-    RequestInfo, Services,
+    Answer, Body, BodyLimits, CallerInfo, Captures, Ctx, Engine, EngineError, Input, LoginIntent, LoginLease,
+    MountInfo, MountSettings, Reply, RequestInfo, Services, Setup, TokenLimits,
 };
 use bulla_physical::Store;
 use bulla_types::{NamespaceId, Operation, RequestPath, ScopeId, Seconds, Time};
 use indexmap::IndexMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
@@ -26,6 +27,8 @@ pub struct EngineBench {
     pub mount: MountInfo,
     pub caller: CallerInfo,
     pub headers: Vec<(String, String)>,
+    /// The client's address.
+    pub remote: Option<IpAddr>,
 }
 
 struct System;
@@ -52,7 +55,7 @@ impl EngineBench {
             max_ttl: Seconds(2_764_800),
         };
         let now = Time::from_unix(1_704_067_200);
-        Self { engine, gate, runtime, now, mount, caller: CallerInfo::default(), headers: Vec::new() }
+        Self { engine, gate, runtime, now, mount, caller: CallerInfo::default(), headers: Vec::new(), remote: None }
     }
 
     /// The same mount and store under another engine.
@@ -70,14 +73,25 @@ impl EngineBench {
     ///
     /// # Errors
     /// The engine's.
-    pub fn setup(&self, options: &[(&str, &str)]) -> Result<(), EngineError> {
+    pub fn setup(&self, options: &[(&str, &str)]) -> Result<Setup, EngineError> {
         let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         self.runtime.block_on(async {
             let txn = Txn::begin(&self.gate.pass().expect("the gate is open"))?;
             let view = View::new(&txn, self.mount.scope);
-            self.engine.setup(&view, &MountSettings { options }, self.now).await?;
-            txn.commit(()).await?;
-            Ok(())
+            let setup = self.engine.setup(&view, &MountSettings { options }, self.now).await?;
+            Ok(txn.commit(setup).await?.into_inner())
+        })
+    }
+
+    /// One step of a setup that goes on.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn go_on_setup(&self) -> Result<Setup, EngineError> {
+        self.runtime.block_on(async {
+            let txn = Txn::begin(&self.gate.pass().expect("the gate is open"))?;
+            let setup = self.engine.go_on_setup(&View::new(&txn, self.mount.scope), self.now).await?;
+            Ok(txn.commit(setup).await?.into_inner())
         })
     }
 
@@ -148,7 +162,7 @@ impl EngineBench {
             namespace: NamespaceId::ROOT,
             operation: input.operation,
             path: RequestPath::parse(&format!("{}{}", self.mount.path, input.path)).expect("a proper path"),
-            remote: None,
+            remote: self.remote,
             headers: self.headers.clone(),
             client_certificates: Vec::new(),
         };
@@ -160,6 +174,63 @@ impl EngineBench {
             caller: Arc::new(self.caller.clone()),
             services: Arc::new(System),
         }
+    }
+
+    /// Two requests at the same time: both see the store as it is, then the first commits before the second. A collision
+    /// is answered as such, not run again.
+    pub fn at_once(&self, first: (Operation, &str, &str), second: (Operation, &str, &str)) -> [Answer; 2] {
+        self.runtime.block_on(async {
+            let begin = || Txn::begin(&self.gate.pass().expect("the gate is open")).expect("the store is open");
+            let txns = [begin(), begin()];
+            let mut answers = Vec::new();
+            for (txn, (operation, path, body)) in txns.iter().zip([first, second]) {
+                let body = Body::parse(body.as_bytes(), &BodyLimits::default()).expect("a proper body");
+                answers.push(self.handle(txn, operation, path, &Arc::new(body)).await.1);
+            }
+            for (txn, answer) in txns.iter().zip(&mut answers) {
+                if answer.is_ok()
+                    && let Err(error) = txn.commit(()).await
+                {
+                    *answer = Err(error.into());
+                }
+            }
+            answers.try_into().expect("two requests have two answers")
+        })
+    }
+
+    /// What renewing a login's token asks the method.
+    ///
+    /// # Errors
+    /// The method refuses.
+    pub fn renew_login(&self, login: &LoginIntent) -> Result<TokenLimits, EngineError> {
+        let lease = LoginLease {
+            internal: login.internal.clone(),
+            policies: login.policies.clone(),
+            metadata: login.metadata.clone(),
+            issued: self.now,
+            ttl: Seconds(60),
+            increment: None,
+        };
+        self.runtime.block_on(async {
+            let txn = Txn::begin(&self.gate.pass().expect("the gate is open"))?;
+            let body = Arc::new(Body::default());
+            let input =
+                Input { operation: Operation::Update, path: String::new(), captures: Captures::default(), body };
+            self.engine.renew_login(&self.ctx(View::new(&txn, self.mount.scope), &input), &lease).await
+        })
+    }
+
+    /// One step of the engine's work in the background; `true` = there is more.
+    ///
+    /// # Errors
+    /// The engine's, and the store's at commit.
+    pub fn tend(&self) -> Result<bool, EngineError> {
+        self.runtime.block_on(async {
+            let txn = Txn::begin(&self.gate.pass().expect("the gate is open"))?;
+            let more = self.engine.tend(&View::new(&txn, self.mount.scope), self.now).await?;
+            txn.commit(()).await?;
+            Ok(more)
+        })
     }
 
     /// How many records the store holds, those of the barrier itself left out (it has none on the bench).

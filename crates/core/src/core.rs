@@ -7,8 +7,9 @@ use crate::log_levels::LogLevels;
 use crate::registry::Registry;
 use crate::request::Request;
 use crate::state::{State, Unsealed};
-use crate::sys::SysTables;
+use crate::sys::{Cors, SysTables};
 use crate::{mounts, pipeline, record, scrub};
+use arc_swap::ArcSwapOption;
 use bulla_audit::Disclosable;
 use bulla_barrier::{Gate, Pass, SealOutcome, SealedStore, Txn};
 use bulla_kit::{BoxFuture, EngineError, Services};
@@ -40,6 +41,8 @@ pub struct Core {
     pub(crate) alone: Mutex<()>,
     /// One initialisation or unseal at a time.
     pub(crate) opening: Mutex<()>,
+    /// What browsers may do; see `sys/cors`.
+    pub(crate) cors: ArcSwapOption<Cors>,
     /// `auth/token/tidy` is at work.
     pub(crate) tidying_tokens: AtomicBool,
     seals: watch::Sender<u64>,
@@ -59,6 +62,7 @@ impl Core {
             clock,
             alone: Mutex::new(()),
             opening: Mutex::new(()),
+            cors: ArcSwapOption::empty(),
             tidying_tokens: AtomicBool::new(false),
             seals: watch::Sender::new(0),
             connections: OnceLock::new(),

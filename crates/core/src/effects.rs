@@ -39,6 +39,11 @@ async fn carry_out(core: &Arc<Core>, pass: &Pass<Unsealed>, effects: Vec<Effect>
                 }
             }
             Effect::MountMoved(moved) => pass.owner().moves.lock().add(moved),
+            Effect::CorsChanged => {
+                if let Err(error) = core.reload_cors(pass).await {
+                    tracing::error!(%error, "the cors configuration could not be read anew");
+                }
+            }
             Effect::PoliciesChanged => pass.owner().policies_changed(),
             Effect::AuditRemoved(path) => drop(pass.owner().audit.remove(&path)),
             Effect::AuditedHeaders(headers) => pass.owner().audited_headers.store(Arc::new(headers)),

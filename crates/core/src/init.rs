@@ -7,13 +7,13 @@ use crate::mounts::{self, MountStore, builtin_mounts, new_mount, open_engine};
 use crate::policy::{AclCache, install_builtin};
 use crate::refusal::Chain;
 use crate::state::{Cluster, MountTable, State, Unsealed};
-use crate::sys::KeyWork;
+use crate::sys::{KeyWork, load_cors};
 use crate::token::{NewToken, issue};
 use arc_swap::ArcSwap;
 use bulla_audit::{Broker, Device};
 use bulla_barrier::{Barrier, BarrierError, SealedStoreError, Txn, View, meta};
 use bulla_crypto::random;
-use bulla_kit::{EngineError, MountSettings};
+use bulla_kit::{EngineError, MountSettings, Setup};
 use bulla_records::MountClass;
 use bulla_seal::{Keyring, RootKey, SealConfig, Share, UnsealKey};
 use bulla_secret::SecretText;
@@ -127,7 +127,9 @@ impl Core {
             record.description = mount.description;
             record.options = Some(mount.options.clone());
             let engine = open_engine(&self.registry, &record).map_err(InitError::Fault)?;
-            engine.setup(&View::new(txn, record.uuid), &MountSettings { options: mount.options }, now).await?;
+            let settings = MountSettings { options: mount.options };
+            let setup = engine.setup(&View::new(txn, record.uuid), &settings, now).await?;
+            record.unfinished = setup == Setup::Unfinished;
             store.put(&record)?;
         }
         Ok(issue(txn, NewToken::root(NamespaceId::ROOT, options.root_token), now).await?.id)
@@ -159,6 +161,7 @@ impl Core {
             let mounts = mounts::load(&txn, &self.registry, &self.tables, &self.config, None).await?;
             let devices = audit::open(audit::devices(&txn, &self.config).await?, &self.config)?;
             let headers = AuditStore::new(&txn).headers().await?;
+            self.cors.store(load_cors(&txn).await?.map(Arc::new));
             txn.commit(()).await.map_err(barrier_fault)?;
             self.owner(mounts, self.cluster().await?, KeyWork::new(key), devices, headers)
         };

@@ -45,3 +45,4 @@ pub use log_levels::{LogLevel, LogLevels};
 pub use login::LockoutConfig;
 pub use registry::{Factory, Registry};
 pub use request::{Request, RequestHeaders, WrapRequest};
+pub use sys::Cors;

@@ -17,12 +17,14 @@
 
 use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
 use crate::core::Core;
+use crate::mounts::MountStore;
 use crate::policy::Generation;
 use crate::request::Request;
 use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
-use crate::sys::{Effect, SysCtx, always, is_about_wrapping};
+use crate::sys::{Effect, SysCtx, always};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
+use crate::wrapping::is_about_wrapping;
 use crate::{effects, envelope, login, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
@@ -31,28 +33,35 @@ use bulla_policy::{Ask, Permit};
 use bulla_types::{NamespaceId, Operation, Time};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs side by side before a request that keeps meeting conflicts is run alone.
 const SIDE_BY_SIDE: usize = 4;
 /// Runs altogether; even alone, background work can still collide.
 const ATTEMPTS: usize = 64;
+/// The reference's words while a key-value mount becomes a versioned one; clients wait for it.
+const UNFINISHED: &str = "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief \
+                          period and will resume service shortly.";
+/// From a durable change of the mounts to the new table.
+const PUBLISHING: Duration = Duration::from_millis(1);
 
 pub async fn run(core: &Arc<Core>, request: Request) -> Disclosable<Answer> {
     let connection = request.connection;
-    let request = Arc::new(request);
     if let Some(answer) = always::answer(core, &request).await {
         return answer;
     }
     let Ok(pass) = core.gate.pass() else { return record::sealed() };
     let cut = pass.cut();
-    let work = until_no_conflict(core, pass, &request);
+    let work = async {
+        let request = Arc::new(wrapping::unfold(&pass, request).await);
+        until_no_conflict(core, pass, &request).await
+    };
     // A seal that has waited long enough drops the work: what it wanted to write is committed whole or not at all.
     let done = tokio::select! {
         biased;
         done = work => done,
         () = cut => return record::sealed(),
     };
-    drop(request);
     if !done.seals {
         return done.answer;
     }
@@ -204,6 +213,9 @@ impl<'a> Attempt<'a> {
             let text = format!("no handler for route {:?}. route entry not found.", self.asked_path());
             return Err(Refusal::new(ErrorKind::NotFound, text).into());
         };
+        if may_write(operation) && !self.mounts_are_current().await? {
+            return Err(EngineError::Barrier(BarrierError::Conflict).into());
+        }
         let warrant = permit.map_or(Warrant::Public, |permit| Warrant::Permit(Arc::new(permit)));
         let scene = record::Scene { unsealed: self.pass.owner(), request: self.request, known, now: self.now };
         let recorded = match record::request(&scene, warrant.clone()).await {
@@ -219,6 +231,19 @@ impl<'a> Attempt<'a> {
         let result = self.call(routed, operation, caller, &warrant).await;
         known.recorded = Some(recorded);
         Ok(self.admit(routed, result?).await?)
+    }
+
+    /// Whether the table that led here is still the one in the store. What is read for it is checked again at the commit,
+    /// so that nothing is written to a mount that has moved, changed its engine or gone meanwhile.
+    async fn mounts_are_current(&self) -> Result<bool, EngineError> {
+        let stored = MountStore::new(&self.txn, NamespaceId::ROOT).generation().await?;
+        if stored == self.state.mounts.generation() {
+            return Ok(true);
+        }
+        // Durable but not published yet; whoever changed it is about to.
+        tokio::time::sleep(PUBLISHING).await;
+        drop(self.pass.owner().publishing.lock().await);
+        Ok(false)
     }
 
     /// The path as the reference names it: a list asks for the folder.
@@ -292,6 +317,9 @@ impl<'a> Attempt<'a> {
         };
         let input = Input { operation, ..routed.input.clone() };
         let reply = match &routed.matched {
+            Matched::Engine(..) if routed.mount.record.unfinished => {
+                return Err(EngineError::bad(UNFINISHED));
+            }
             Matched::Engine(engine, found) => {
                 let answer = routed.call_engine(engine, *found, ctx, &input);
                 match self.name_at_login(routed) {
@@ -377,10 +405,14 @@ impl<'a> Attempt<'a> {
         let outcome = envelope::outcome(reply, operation, &self.request.id);
         match self.request.wrap {
             Some(wrap) if !is_about_wrapping(self.request.path.as_str()) => {
-                Ok(wrapping::wrap(&self.txn, outcome, &self.asked_path(), wrap.ttl, self.now).await?)
+                Ok(wrapping::wrap(&self.txn, outcome, &self.asked_path(), wrap, self.site()).await?)
             }
             _ => Ok(outcome),
         }
+    }
+
+    fn site(&self) -> wrapping::Site<'_> {
+        wrapping::Site { api_addr: &self.core.config.api_addr, now: self.now }
     }
 
     /// A wrapping token that is used up or unknown is a plain mistake of the one who unwraps with it.
@@ -397,6 +429,10 @@ impl<'a> Attempt<'a> {
     async fn disclose(&self, known: &Known, committed: Committed<Outcome>) -> Disclosable<Answer> {
         record::response(&self.scene(known), committed.map(Answer::new).into_inner()).await
     }
+}
+
+fn may_write(operation: Operation) -> bool {
+    matches!(operation, Operation::Create | Operation::Update | Operation::Patch | Operation::Delete)
 }
 
 /// Why a handler may run: a policy said so, or the route is open to everybody.

@@ -11,12 +11,12 @@ use bulla_audit::{
     AuditError, Auth, Data, Disclosable, Entry, Exemption, GrantingPolicy, HashHeader, Header, Mount, Namespace,
     PolicyResults, Recorded, Wait,
 };
-use bulla_kit::Body;
+use bulla_kit::{Body, RawJson};
 use bulla_policy::Parameters;
 use bulla_records::{MountClass, TokenRecord};
 use bulla_types::{Operation, PolicyName, Seconds, Time};
 use bulla_wire::AuthBlock;
-use serde_json::Value;
+use serde_json::{Value, json};
 use smallvec::SmallVec;
 use std::ops::ControlFlow;
 
@@ -27,6 +27,9 @@ pub struct Scene<'a> {
     pub known: &'a Known,
     pub now: Time,
 }
+
+/// Larger bodies of callers without a token are recorded as one text. Logins are smaller.
+const ANONYMOUS_BODY: usize = 64 << 10;
 
 type Texts<'a> = SmallVec<[&'a str; 8]>;
 
@@ -64,6 +67,18 @@ impl Scene<'_> {
         found
     }
 
+    /// The request's parameters. Those of callers without a token are cut down to one text when they are large: each text is
+    /// hashed on its own and the hash is longer than most, so that anybody could fill the disk many times as fast as
+    /// the network.
+    fn body(&self) -> Option<RawJson> {
+        let body = (!self.request.body.is_empty()).then(|| self.request.body.to_json())?;
+        let size = body.get().len();
+        if self.known.caller.is_some() || size <= ANONYMOUS_BODY {
+            return Some(body);
+        }
+        Some(RawJson::of(&json!({ "whole_body": body.get(), "body_bytes": size })).unwrap_or_else(|_| RawJson::null()))
+    }
+
     /// Hands the entry of this request to `then`, which writes it down.
     async fn with_entry<R>(
         &self,
@@ -72,8 +87,7 @@ impl Scene<'_> {
         answer: Option<&Answer>,
         then: impl AsyncFnOnce(&Entry<'_>) -> R,
     ) -> R {
-        let body =
-            self.request.body.is_empty().then_some(()).map_or_else(|| Some(self.request.body.to_json()), |()| None);
+        let body = self.body();
         let remote = self.request.remote.map(|a| (a.ip().to_string(), a.port()));
         let standing = self.known.caller.as_ref().and_then(|caller| caller.standing.as_deref());
         let own = self.token().map(|r| r.policies.as_slice()).unwrap_or_default();
@@ -267,7 +281,8 @@ impl<'a> Shown<'a> {
 fn wrap_info(info: &bulla_wire::WrapInfo, now: Time) -> bulla_audit::WrapInfo<'_> {
     bulla_audit::WrapInfo {
         ttl: Seconds(info.ttl),
-        token: &info.token,
+        // One hash for the token in all its forms, so that its uses can be found.
+        token: info.behind.as_ref().unwrap_or(&info.token),
         accessor: &info.accessor,
         creation_time: now,
         creation_path: &info.creation_path,
@@ -384,5 +399,47 @@ impl Parameters for BodyParameters<'_> {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::CoreConfig;
+    use crate::testing::Server;
+
+    /// The records of one write, the request's and the answer's.
+    async fn recorded(server: &Server, file: &std::path::Path, token: Option<&str>, texts: usize) -> Vec<Value> {
+        std::fs::write(file, "").unwrap();
+        let body = json!({ "list": vec!["x"; texts] });
+        server.call_as(token, Operation::Update, "box/a", body).await;
+        std::fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn anybody_writes_little_more_into_the_audit_log_than_into_the_network() {
+        let config = CoreConfig { api_audit_creation: true, ..CoreConfig::default() };
+        let server = Server::start(1, 1, config).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("audit.log");
+        let options = json!({ "type": "file", "options": { "file_path": file.to_str().unwrap() } });
+        server.write("sys/audit/file", options).await.ok();
+
+        // `{"list":["x",…]}`: four bytes a text, and ten around them.
+        let just = (ANONYMOUS_BODY - 10) / 4;
+        for line in recorded(&server, &file, None, just).await {
+            assert_eq!(line["request"]["data"]["list"].as_array().unwrap().len(), just);
+        }
+        for line in recorded(&server, &file, None, just + 1).await {
+            let data = &line["request"]["data"];
+            assert_eq!(data["body_bytes"], 10 + 4 * (just + 1));
+            assert!(data["whole_body"].as_str().unwrap().starts_with("hmac-sha256:"));
+            assert!(line.to_string().len() < 2000);
+        }
+        let lines = recorded(&server, &file, Some(&server.root), just + 1).await;
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["request"]["data"]["list"].as_array().unwrap().len(), just + 1);
     }
 }

@@ -36,11 +36,18 @@ pub struct Mount {
 #[derive(Default)]
 pub struct MountTable {
     by_path: BTreeMap<String, Arc<Mount>>,
+    generation: Vec<u8>,
 }
 
 impl MountTable {
-    pub fn new(mounts: impl IntoIterator<Item = Arc<Mount>>) -> Self {
-        Self { by_path: mounts.into_iter().map(|m| (m.record.path.as_str().to_owned(), m)).collect() }
+    /// `generation` as the store had it when it had these mounts.
+    pub fn new(mounts: impl IntoIterator<Item = Arc<Mount>>, generation: Vec<u8>) -> Self {
+        let by_path = mounts.into_iter().map(|m| (m.record.path.as_str().to_owned(), m)).collect();
+        Self { by_path, generation }
+    }
+
+    pub fn generation(&self) -> &[u8] {
+        &self.generation
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Mount>> {

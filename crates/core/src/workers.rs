@@ -6,11 +6,12 @@
 use crate::core::Core;
 use crate::login::lockout_folder;
 use crate::mounts::MountStore;
-use crate::state::Unsealed;
+use crate::state::{Backend, Unsealed};
 use crate::sys::rotation_due;
 use crate::token::sweep;
 use bulla_barrier::{Pass, SealedStore, Txn, View};
-use bulla_kit::EngineError;
+use bulla_kit::{EngineError, Setup};
+use bulla_records::MountRecord;
 use bulla_types::{NamespaceId, Time};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -63,8 +64,9 @@ async fn step(core: &Arc<Core>, from: &mut Time) -> Result<bool, EngineError> {
     let txn = Txn::begin(&pass)?;
     let cleared = clear_one(&txn).await?;
     txn.commit(()).await?;
+    let set_up = set_up_one(core, &pass, now).await?;
     tend_keyring(&pass, now).await?;
-    Ok(more || cleared)
+    Ok(more || cleared || set_up)
 }
 
 /// Encryptions after which the count is written down: what a crash can lose of it is small beside the limit.
@@ -90,6 +92,28 @@ async fn tend_keyring(pass: &Pass<Unsealed>, now: Time) -> Result<(), EngineErro
         txn.commit(()).await?;
     }
     Ok(())
+}
+
+/// Goes on with the first mount whose setup did not fit into one batch. The mark goes with the last batch.
+async fn set_up_one(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time) -> Result<bool, EngineError> {
+    let state = pass.owner().state.load_full();
+    let Some(mount) = state.mounts.iter().find(|m| m.record.unfinished) else { return Ok(false) };
+    let Backend::Engine(engine) = &mount.backend else { return Ok(false) };
+    let txn = Txn::begin(pass)?;
+    let setup = engine.go_on_setup(&View::new(&txn, mount.record.uuid), now).await?;
+    if setup == Setup::Unfinished {
+        txn.commit(()).await?;
+        return Ok(true);
+    }
+    let store = MountStore::new(&txn, NamespaceId::ROOT);
+    // As it is now: it may have been moved or tuned meanwhile.
+    if let Some(record) = store.all().await?.into_iter().find(|r| r.uuid == mount.record.uuid) {
+        store.put(&MountRecord { unfinished: false, ..record })?;
+    }
+    txn.commit(()).await?;
+    core.reload_mounts(pass).await?;
+    tracing::info!(path = %mount.record.path, "the mount is set up");
+    Ok(true)
 }
 
 /// Goes on with the first mount that is being disabled.

@@ -105,10 +105,11 @@ pub struct MountPath(String);
 
 impl MountPath {
     /// # Errors
-    /// As [`RequestPath::parse`]; an empty path is an empty segment.
+    /// As [`RequestPath::parse`]; an empty path is an empty segment, and so is what stands before a slash at the start:
+    /// in `sys/mounts//kv` policy has seen another path than `sys/mounts/kv`.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let path = RequestPath::parse(text)?.as_folder().0;
-        if path.is_empty() || path.contains("//") {
+        if path.is_empty() || path.contains("//") || text.starts_with('/') {
             return Err(PathError::EmptySegment);
         }
         Ok(Self(path))
@@ -168,6 +169,7 @@ mod tests {
         assert_eq!(MountPath::parse("a/b/").unwrap().as_str(), "a/b/");
         assert!(MountPath::parse("").is_err());
         assert!(MountPath::parse("/").is_err());
+        assert!(MountPath::parse("/secret").is_err());
         assert!(MountPath::parse("a//b").is_err());
     }
 }

@@ -8,6 +8,8 @@ mod routes;
 mod settings;
 mod show;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use remount::{Move, Moves};
 pub use routes::routes;

@@ -5,7 +5,7 @@ use super::show::{describe, short_path, tuning};
 use super::store::{MountStore, new_mount, open_engine, settings};
 use crate::sys::{Effect, SysCtx};
 use bulla_barrier::View;
-use bulla_kit::{Answer, EngineError, Input, KeyValues, NoParams, Params, RawJson, Reply, Route};
+use bulla_kit::{Answer, EngineError, Input, KeyValues, NoParams, Params, RawJson, Reply, Route, Setup};
 use bulla_records::{MountClass, MountRecord};
 use bulla_types::MountPath;
 use indexmap::IndexMap;
@@ -153,10 +153,12 @@ async fn change_options(ctx: &SysCtx, record: &mut MountRecord, raw: &RawJson) -
     set_up(ctx, record).await
 }
 
-async fn set_up(ctx: &SysCtx, record: &MountRecord) -> Result<(), EngineError> {
+async fn set_up(ctx: &SysCtx, record: &mut MountRecord) -> Result<(), EngineError> {
     let engine = open_engine(&ctx.core.registry, record).map_err(EngineError::BadRequest)?;
     let view = View::new(ctx.txn(), record.uuid);
-    engine.setup(&view, &settings(record.options.clone()), ctx.now()).await
+    let setup = engine.setup(&view, &settings(record.options.clone()), ctx.now()).await?;
+    record.unfinished = setup == Setup::Unfinished;
+    Ok(())
 }
 
 /// Places where no engine may go, and types that are the server's own.
@@ -201,7 +203,7 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
         _ => {}
     }
     let kind = if kind.starts_with("kv-v") { "kv".to_owned() } else { kind };
-    let record = MountRecord {
+    let mut record = MountRecord {
         description: params.description,
         local: params.local,
         seal_wrap: params.seal_wrap,
@@ -210,7 +212,7 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
         config,
         ..new_mount(class, path, &kind)?
     };
-    set_up(&ctx, &record).await?;
+    set_up(&ctx, &mut record).await?;
     store.put(&record)?;
     ctx.after_commit(Effect::MountsChanged);
     Ok(Reply::none())

@@ -13,6 +13,8 @@ use indexmap::IndexMap;
 use std::sync::Arc;
 
 const FOLDER: &str = "core/mounts";
+/// A random text that every change of a mount replaces: who read it knows whether the table it looks at is still true.
+const GENERATION: &str = "core/mounts-generation";
 
 pub struct MountStore {
     view: View,
@@ -29,11 +31,23 @@ impl MountStore {
 
     pub fn put(&self, record: &MountRecord) -> Result<(), EngineError> {
         let bytes = encode("mount", record).map_err(|e| EngineError::internal(e.to_string()))?;
-        Ok(self.view.put(&Self::key(record.uuid), bytes)?)
+        self.view.put(&Self::key(record.uuid), bytes)?;
+        self.changed()
     }
 
     pub fn delete(&self, uuid: ScopeId) -> Result<(), EngineError> {
-        Ok(self.view.delete(&Self::key(uuid))?)
+        self.view.delete(&Self::key(uuid))?;
+        self.changed()
+    }
+
+    fn changed(&self) -> Result<(), EngineError> {
+        let generation: [u8; 16] = random::bytes().map_err(no_randomness)?;
+        Ok(self.view.put(GENERATION, generation.to_vec())?)
+    }
+
+    /// Changes with every change of any mount.
+    pub async fn generation(&self) -> Result<Vec<u8>, EngineError> {
+        Ok(self.view.get(GENERATION).await?.unwrap_or_default())
     }
 
     /// All mounts. A record that cannot be read is reported and left out: one bad record never stops the server.
@@ -58,12 +72,15 @@ impl MountStore {
     }
 }
 
+fn no_randomness<E>(_: E) -> EngineError {
+    EngineError::internal("no randomness could be had from the system")
+}
+
 /// A fresh record with ids of its own.
 ///
 /// # Errors
 /// No randomness.
 pub fn new_mount(class: MountClass, path: MountPath, kind: &str) -> Result<MountRecord, EngineError> {
-    let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
     let tail: [u8; 4] = random::bytes().map_err(no_randomness)?;
     let prefix = if class == MountClass::Auth { format!("auth_{kind}") } else { kind.to_owned() };
     Ok(MountRecord {
@@ -79,6 +96,7 @@ pub fn new_mount(class: MountClass, path: MountPath, kind: &str) -> Result<Mount
         options: None,
         config: MountConfig::default(),
         going: false,
+        unfinished: false,
     })
 }
 
@@ -116,12 +134,13 @@ pub async fn load(
     config: &CoreConfig,
     before: Option<&MountTable>,
 ) -> Result<MountTable, EngineError> {
-    let records = MountStore::new(txn, NamespaceId::ROOT).all().await?;
+    let store = MountStore::new(txn, NamespaceId::ROOT);
+    let records = store.all().await?;
     let open = records.into_iter().filter(|r| !r.going).map(|record| {
         let old = before.and_then(|table| table.at(record.path.as_str())).filter(|old| old.record == record);
         old.map_or_else(|| Arc::new(open_mount(record, registry, tables, config)), Arc::clone)
     });
-    Ok(MountTable::new(open))
+    Ok(MountTable::new(open, store.generation().await?))
 }
 
 fn open_mount(record: MountRecord, registry: &Registry, tables: &SysTables, config: &CoreConfig) -> Mount {

@@ -28,8 +28,12 @@ pub async fn answer(core: &Arc<Core>, request: &Request) -> Option<Disclosable<A
         "sys/seal-status" if reads => (seal_status(core).await, Exemption::SealStatus),
         "sys/leader" if reads => (leader(), Exemption::Leader),
         "sys/health" if reads => (health(core, &request.body).await, Exemption::Health),
-        // A sealed server is as sealed as it can be, whoever asks.
-        "sys/seal" | "sys/step-down" if writes && !core.is_unsealed() => (Outcome::NoContent, Exemption::SealStatus),
+        // A sealed server is as sealed as it can be, whoever asks; one that is being sealed will be.
+        "sys/seal" if writes && !core.is_unsealed() => {
+            core.gate.sealed().await;
+            (Outcome::NoContent, Exemption::SealStatus)
+        }
+        "sys/step-down" if writes && !core.is_unsealed() => (Outcome::NoContent, Exemption::SealStatus),
         "sys/init" | "sys/unseal" | "sys/seal-status" | "sys/leader" | "sys/health" | "sys/seal" | "sys/step-down"
             if !writes || !is_gated(path) =>
         {
@@ -248,7 +252,8 @@ fn query_text(body: &Body, name: &str) -> Option<String> {
 fn code(body: &Body, name: &str, default: u16) -> Result<u16, BadQuery> {
     match query_text(body, name) {
         None => Ok(default),
-        Some(text) => text.parse().ok().filter(|c| (100..=999).contains(c)).ok_or(BadQuery),
+        // Codes below 200 are not answers: 101 would end HTTP on the connection.
+        Some(text) => text.parse().ok().filter(|c| (200..=999).contains(c)).ok_or(BadQuery),
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod always;
 mod capabilities;
 mod catalog;
+mod cors;
 mod cubbyhole;
 mod host;
 mod info;
@@ -17,8 +18,8 @@ mod ui;
 mod ui_headers;
 mod wrapping;
 
+pub use cors::{Cors, load as load_cors};
 pub use shares::KeyWork;
-pub use wrapping::is_about_wrapping;
 
 use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
@@ -44,6 +45,8 @@ pub enum Effect {
     /// The mount table is read anew and published.
     MountsChanged,
     PoliciesChanged,
+    /// What is stored of `sys/config/cors` comes into force.
+    CorsChanged,
     /// A mount has its new path; the status is kept for those who ask.
     MountMoved(Move),
     /// A device is taken off the broker.
@@ -144,6 +147,7 @@ impl Default for SysTables {
         system.extend(ui::routes());
         system.extend(ui_headers::routes());
         system.extend(catalog::routes());
+        system.extend(cors::routes());
         system.extend(wrapping::routes());
         system.extend(login::routes());
         Self {

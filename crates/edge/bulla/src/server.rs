@@ -33,7 +33,6 @@ pub fn run(options: &Options, environment: &Environment) -> ExitCode {
 
 fn start(options: &Options, environment: &Environment) -> Result<(), StartError> {
     let mut config = assemble(options, environment)?;
-    let _pid_file = config.pid_file.clone().map(process::PidFile::write).transpose()?;
     if let Some(tls) = options.dev.as_ref().and_then(|dev| dev.tls.as_ref()) {
         config.listeners[0].tls = Some(dev::make_certificates(tls)?);
     }
@@ -91,6 +90,8 @@ async fn serve(
     }
     let connections = Connections::new();
     let house = open(&config, &connections)?;
+    // Now that the store is ours: a second process that finds it taken must not touch the file of the first.
+    let _pid_file = config.pid_file.clone().map(process::PidFile::write).transpose()?;
     house.set_log_levels(log.levels());
     let ready = match &options.dev {
         Some(dev) => Some((dev, dev::set_up(house.as_ref(), dev).await?)),

@@ -6,7 +6,7 @@ use crate::registry;
 use crate::start::StartError;
 use bulla_audit::Disclosable;
 use bulla_audit::EnableRequest;
-use bulla_core::{Answer, Core, CoreConfig, LogLevels, Request, SYSTEM_TTL, SystemClock};
+use bulla_core::{Answer, Core, CoreConfig, Cors, LogLevels, Request, SYSTEM_TTL, SystemClock};
 use bulla_http::{BoxFuture, Connections, Service};
 use bulla_physical::{DiskOptions, Store};
 use std::sync::Arc;
@@ -84,6 +84,10 @@ struct CoreHouse(Arc<Core>);
 impl Service for CoreHouse {
     fn handle(&self, request: Request) -> BoxFuture<'_, Disclosable<Answer>> {
         Box::pin(async move { self.0.handle(request).await })
+    }
+
+    fn cors(&self) -> Option<Arc<Cors>> {
+        self.0.cors()
     }
 }
 

@@ -1,6 +1,7 @@
 //! One request and its answer on one connection.
 
 use crate::body::{self, BodyTrouble};
+use crate::cors;
 use crate::decode::{self, Early, Head};
 use crate::encode;
 use crate::headers::Lazy;
@@ -84,6 +85,25 @@ impl Drop for Busy<'_> {
 
 impl Peer {
     async fn answer(&self, parts: Parts, incoming: Incoming) -> HttpAnswer {
+        let granted = match cors::judge(&parts, || self.shared.service.cors()) {
+            Ok(granted) => granted,
+            Err(early) => {
+                pass_over(incoming, &parts).await;
+                return encode::early(early, &self.shared.headers);
+            }
+        };
+        let Some(granted) = granted else { return self.serve(parts, incoming).await };
+        let mut answer = if granted.is_preflight() {
+            pass_over(incoming, &parts).await;
+            encode::early(Early::Bare(StatusCode::OK), &self.shared.headers)
+        } else {
+            self.serve(parts, incoming).await
+        };
+        granted.add_to(answer.headers_mut());
+        answer
+    }
+
+    async fn serve(&self, parts: Parts, incoming: Incoming) -> HttpAnswer {
         let headers = &self.shared.headers;
         let decoded = check_size(&parts, self.shared.settings.limits.header_size)
             .and_then(|()| decode::head(&parts, &self.shared.settings));

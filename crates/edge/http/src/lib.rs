@@ -11,6 +11,7 @@
 mod body;
 mod connection;
 mod connections;
+mod cors;
 mod decode;
 mod dev_certificates;
 mod encode;

@@ -1,14 +1,16 @@
 //! The door as clients meet it: real sockets, a service that says what it was asked.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod cors;
 mod limits;
 mod protocols;
 mod seal;
 
 use crate::{Address, BoxFuture, Connections, Listener, Running, Service, Settings};
 use bulla_audit::{Disclosable, Exemption};
-use bulla_core::{Answer, Outcome, Request};
+use bulla_core::{Answer, Cors, Outcome, Request};
 use bulla_kit::RawJson;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -23,6 +25,7 @@ struct Echo {
     go_on: Notify,
     /// Holds seals back until there are two.
     together: tokio::sync::Barrier,
+    cors: Mutex<Option<Arc<Cors>>>,
 }
 
 impl Service for Echo {
@@ -53,6 +56,10 @@ impl Service for Echo {
             exempt(Answer::new(Outcome::Bare { data: RawJson::parse(text).unwrap(), code: None }))
         })
     }
+
+    fn cors(&self) -> Option<Arc<Cors>> {
+        self.cors.lock().clone()
+    }
 }
 
 struct Server {
@@ -71,6 +78,7 @@ async fn server_with(change: impl FnOnce(&mut Settings)) -> Server {
         slow_is_here: Notify::new(),
         go_on: Notify::new(),
         together: tokio::sync::Barrier::new(2),
+        cors: Mutex::default(),
     });
     let listener = Listener::open(settings).await.unwrap();
     let address = listener.address();

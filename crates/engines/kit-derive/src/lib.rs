@@ -7,6 +7,7 @@
 //! | `#[param(name = "type")]` | what clients call it, if not the field's own name |
 //! | `#[param(default = expr)]` | used when it was not sent |
 //! | `#[param(required)]` | must be sent |
+//! | `#[param(flatten)]` | parameters of its own that several handlers share; its type is `Params`, too |
 //!
 //! On the struct, `#[params(free_form)]` says that the body is the user's data and no name in it is unknown.
 
@@ -29,13 +30,20 @@ fn expand(input: &DeriveInput) -> syn::Result<Tokens> {
         return Err(syn::Error::new_spanned(input, "parameters are a struct with named fields"));
     };
     let fields = named.named.iter().map(Parameter::read).collect::<syn::Result<Vec<_>>>()?;
-    let specs = fields.iter().map(Parameter::spec);
+    let specs = fields.iter().filter(|f| !f.flatten).map(Parameter::spec);
+    let shared: Vec<_> = fields.iter().filter(|f| f.flatten).map(|f| &f.field.ty).collect();
     let reads = fields.iter().map(Parameter::reader);
     let free_form = is_free_form(&input.attrs)?;
     let name = &input.ident;
     Ok(quote! {
         impl ::bulla_kit::Params for #name {
-            const FIELDS: &'static [::bulla_kit::FieldSpec] = &[#(#specs),*];
+            const FIELDS: &'static [::bulla_kit::FieldSpec] = {
+                const OWN: &[::bulla_kit::FieldSpec] = &[#(#specs),*];
+                const COUNT: usize = OWN.len() #(+ <#shared as ::bulla_kit::Params>::FIELDS.len())*;
+                const ALL: [::bulla_kit::FieldSpec; COUNT] =
+                    ::bulla_kit::FieldSpec::joined(&[OWN #(, <#shared as ::bulla_kit::Params>::FIELDS)*]);
+                &ALL
+            };
             const FREE_FORM: bool = #free_form;
 
             fn from_input(input: &::bulla_kit::Input) -> ::core::result::Result<Self, ::bulla_kit::EngineError> {
@@ -65,6 +73,7 @@ struct Parameter<'a> {
     help: String,
     path: bool,
     required: bool,
+    flatten: bool,
     default: Option<Expr>,
 }
 
@@ -73,19 +82,21 @@ impl<'a> Parameter<'a> {
         let ident = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
         let name = ident.trim_start_matches("r#").to_owned();
         let help = doc_text(&field.attrs);
-        let mut this = Self { field, name, help, path: false, required: false, default: None };
+        let mut this = Self { field, name, help, path: false, required: false, flatten: false, default: None };
         for attr in field.attrs.iter().filter(|a| a.path().is_ident("param")) {
             attr.parse_nested_meta(|meta| {
                 if meta.path.is_ident("path") {
                     this.path = true;
                 } else if meta.path.is_ident("required") {
                     this.required = true;
+                } else if meta.path.is_ident("flatten") {
+                    this.flatten = true;
                 } else if meta.path.is_ident("name") {
                     this.name = meta.value()?.parse::<syn::LitStr>()?.value();
                 } else if meta.path.is_ident("default") {
                     this.default = Some(meta.value()?.parse()?);
                 } else {
-                    return Err(meta.error("known: path, required, name, default"));
+                    return Err(meta.error("known: path, required, flatten, name, default"));
                 }
                 Ok(())
             })?;
@@ -112,6 +123,9 @@ impl<'a> Parameter<'a> {
 
     fn reader(&self) -> Tokens {
         let (ident, ty, name, source) = (&self.field.ident, &self.field.ty, &self.name, self.source());
+        if self.flatten {
+            return quote!(#ident: <#ty as ::bulla_kit::Params>::from_input(input)?);
+        }
         let absent = match &self.default {
             Some(value) => quote!(::core::option::Option::Some(#value)),
             None if self.required => quote!(::core::option::Option::None),

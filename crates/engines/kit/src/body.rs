@@ -3,6 +3,7 @@
 //! Keeping the text keeps what a parser would lose: `1.0`, `1e400`, 2^70, the order of keys.
 
 use crate::RawJson;
+use indexmap::IndexMap;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -54,15 +55,13 @@ impl Body {
         let mut reader = serde_json::Deserializer::from_slice(trimmed);
         let members = reader.deserialize_map(Members).map_err(|e| BodyError::Malformed(go_words(trimmed, &e)))?;
         reader.end().map_err(|e| BodyError::Malformed(go_words(trimmed, &e)))?;
-        Ok(Self { members })
+        Ok(Self::from_members(members))
     }
 
     pub fn from_members(members: Vec<(String, RawJson)>) -> Self {
-        let mut body = Self::default();
-        for (name, value) in members {
-            body.set(name, value);
-        }
-        body
+        // By hash: looking through the members for each new one would cost their number squared, for anybody who asks.
+        let by_name: IndexMap<String, RawJson> = members.into_iter().collect();
+        Self { members: by_name.into_iter().collect() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -75,13 +74,6 @@ impl Body {
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
         self.members.iter().map(|(key, value)| (key.as_str(), value))
-    }
-
-    pub fn set(&mut self, name: String, value: RawJson) {
-        match self.members.iter_mut().find(|(key, _)| *key == name) {
-            Some(slot) => slot.1 = value,
-            None => self.members.push((name, value)),
-        }
     }
 
     /// The body as one JSON object again.
@@ -119,11 +111,11 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut body = Body::default();
+        let mut members = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
-            body.set(name, RawJson::from_trusted(value.get().to_owned()));
+            members.push((name, RawJson::from_trusted(value.get().to_owned())));
         }
-        Ok(body.members)
+        Ok(members)
     }
 }
 
@@ -223,6 +215,18 @@ mod tests {
     #[test]
     fn the_last_of_a_repeated_name_counts() {
         assert_eq!(parse(r#"{"a":1,"b":2,"a":3}"#).unwrap().to_json().get(), r#"{"a":3,"b":2}"#);
+    }
+
+    /// Each member was looked for among all before it: 1.2 MB from anybody kept a processor busy for twenty seconds.
+    #[test]
+    fn as_many_members_as_are_allowed_are_read_at_once() {
+        let limit = BodyLimits::default().strings;
+        let member = |number: usize| format!("\"{number:06}\":{number}");
+        let text = |count: usize| format!("{{{}}}", (0..count).map(member).collect::<Vec<_>>().join(","));
+        let begin = std::time::Instant::now();
+        assert_eq!(parse(&text(limit)).unwrap().iter().count(), limit);
+        assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
+        assert!(parse(&text(limit + 1)).is_err());
     }
 
     #[test]

@@ -20,6 +20,14 @@ pub struct MountSettings {
     pub options: IndexMap<String, String>,
 }
 
+/// How far the setup of a mount has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setup {
+    Done,
+    /// The rest follows in batches of its own ([`Engine::go_on_setup`]); until then the mount answers nothing.
+    Unfinished,
+}
+
 /// A lease as its engine sees it again at renewal and revocation.
 #[derive(Clone, Debug)]
 pub struct SecretLease {
@@ -73,8 +81,14 @@ pub trait Engine: Send + Sync + 'static {
         _view: &'a View,
         _settings: &'a MountSettings,
         _now: Time,
-    ) -> BoxFuture<'a, Result<(), EngineError>> {
-        Box::pin(std::future::ready(Ok(())))
+    ) -> BoxFuture<'a, Result<Setup, EngineError>> {
+        Box::pin(std::future::ready(Ok(Setup::Done)))
+    }
+
+    /// One more step of a setup too large for one transaction, in a transaction of its own. May be called again after a
+    /// crash: what an earlier step made durable must not be done twice.
+    fn go_on_setup<'a>(&'a self, _view: &'a View, _now: Time) -> BoxFuture<'a, Result<Setup, EngineError>> {
+        Box::pin(std::future::ready(Ok(Setup::Done)))
     }
 
     /// Renews a secret; answers the new duration.
@@ -91,6 +105,12 @@ pub trait Engine: Send + Sync + 'static {
         _login: &'a LoginLease,
     ) -> BoxFuture<'a, Result<TokenLimits, EngineError>> {
         Box::pin(std::future::ready(Err(EngineError::bad("lease is not renewable"))))
+    }
+
+    /// A small step of work in the background, in a transaction of its own; `true` = there is more. It frees space and
+    /// nothing else: whatever is over is refused at use, whether this ran or not.
+    fn tend<'a>(&'a self, _view: &'a View, _now: Time) -> BoxFuture<'a, Result<bool, EngineError>> {
+        Box::pin(std::future::ready(Ok(false)))
     }
 
     /// Takes a secret back. Called again after a failure or a restart: must not mind that it is gone already.

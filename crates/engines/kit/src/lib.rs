@@ -26,7 +26,7 @@ pub use bulla_barrier::{Page, View};
 pub use bulla_kit_derive::Params;
 pub use bulla_wire::RawJson;
 pub use ctx::{CallerInfo, Ctx, MountInfo, RequestInfo, Services};
-pub use engine::{BoxFuture, Engine, EngineKind, LoginLease, MountSettings, RevokeReason, SecretLease};
+pub use engine::{BoxFuture, Engine, EngineKind, LoginLease, MountSettings, RevokeReason, SecretLease, Setup};
 pub use error::EngineError;
 pub use field::{CommaList, Field, FieldKind, Flag, JsonObject, KeyValues, SignedDuration, Span};
 pub use openapi::{OpenApi, describe};

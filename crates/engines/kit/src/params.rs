@@ -23,6 +23,25 @@ pub struct FieldSpec {
     pub required: bool,
 }
 
+impl FieldSpec {
+    const NONE: Self = Self { name: "", kind: FieldKind::Any, source: ParamSource::Body, help: "", required: false };
+
+    /// All of them in a row; `N` is their number. For the derive.
+    pub const fn joined<const N: usize>(lists: &[&[Self]]) -> [Self; N] {
+        let mut all = [Self::NONE; N];
+        let (mut list, mut at, mut to) = (0, 0, 0);
+        while list < lists.len() {
+            if at < lists[list].len() {
+                all[to] = lists[list][at];
+                (at, to) = (at + 1, to + 1);
+            } else {
+                (list, at) = (list + 1, 0);
+            }
+        }
+        all
+    }
+}
+
 /// The parameters of a handler.
 pub trait Params: Sized + Send + 'static {
     const FIELDS: &'static [FieldSpec];

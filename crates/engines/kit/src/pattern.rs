@@ -37,7 +37,7 @@ impl Captures {
         self.0.iter().map(|(name, text)| (*name, text.as_str()))
     }
 
-    /// Replaces a capture, for routes that fold a name (lower case) before policy and audit see it.
+    /// Replaces a capture, for routes that fold a name (case, spaces) before policy and audit see it.
     pub fn set(&mut self, name: &'static str, text: String) {
         if let Some(slot) = self.0.iter_mut().find(|(key, _)| *key == name) {
             slot.1 = text;

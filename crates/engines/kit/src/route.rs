@@ -80,7 +80,8 @@ pub struct Route<C> {
     pub access: Access,
     pub synopsis: &'static str,
     pub description: &'static str,
-    /// Captures that mean the same in any case: lower-cased before policy, storage and audit see them.
+    /// Captures that mean the same in any case and with spaces around: lower-cased and trimmed before policy, storage and
+    /// audit see them.
     pub folded: &'static [&'static str],
     /// Request members that audit shows in clear.
     pub clear_request: &'static [&'static str],
@@ -283,8 +284,8 @@ impl<C> Routes<C> {
             let folder = listing && route.operation(operation).is_some();
             let mut captures = route.pattern.matches(path, folder)?;
             for name in route.folded {
-                let lower = captures.get(name).map(str::to_lowercase);
-                if let Some(text) = lower {
+                let folded = captures.get(name).map(|text| text.trim().to_lowercase());
+                if let Some(text) = folded {
                     captures.set(name, text);
                 }
             }

@@ -49,7 +49,7 @@ fn only_a_route_that_lists_passes_over_the_slash_of_a_list() {
 }
 
 #[test]
-fn folded_captures_arrive_in_lower_case() {
+fn folded_captures_arrive_in_one_spelling() {
     assert_eq!(found("roles/Admin", Operation::Read).unwrap().1, [("name".into(), "admin".into())]);
     assert_eq!(found("other/Admin", Operation::Read).unwrap().1, [("path".into(), "other/Admin".into())]);
 }

@@ -68,6 +68,11 @@ impl<U: Send + Sync + 'static> Gate<U> {
         self.slot.load().is_some()
     }
 
+    /// Waits for a seal that is at work; at once if there is none.
+    pub async fn sealed(&self) {
+        drop(self.sealing.lock().await);
+    }
+
     /// Opens the gate. Returns `false` and drops its arguments if it is open already.
     pub fn open(&self, barrier: Barrier, owner: U) -> bool {
         let slot = Arc::new(Slot {

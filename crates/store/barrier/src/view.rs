@@ -108,6 +108,18 @@ impl View {
         Ok(found.into_iter().map(|(key, value)| (key.0[17..].to_vec(), value)).collect())
     }
 
+    /// As [`View::plain_range`], keys below `end` only: what others add beyond it is no collision.
+    pub async fn plain_range_before(
+        &self,
+        prefix: &[u8],
+        end: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, BarrierError> {
+        let (start, _) = plain_range(Keyspace::Engine, &[&self.scope.0, prefix]);
+        let found = self.txn.range(&start, &self.plain(end), limit).await?;
+        Ok(found.into_iter().map(|(key, value)| (key.0[17..].to_vec(), value)).collect())
+    }
+
     /// Deletes every plain record of this scope, at most `limit`; `true` when nothing is left.
     pub async fn plain_clear(&self, limit: usize) -> Result<bool, BarrierError> {
         let (start, end) = plain_range(Keyspace::Engine, &[&self.scope.0]);

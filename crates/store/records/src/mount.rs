@@ -36,6 +36,9 @@ pub struct MountRecord {
     /// Being taken down: takes no requests, and the clean-up goes on after a restart.
     #[serde(default)]
     pub going: bool,
+    /// Its engine's setup goes on in the background, also after a restart; until then it takes no requests.
+    #[serde(default)]
+    pub unfinished: bool,
 }
 
 /// What a login's token becomes by default on an auth mount.

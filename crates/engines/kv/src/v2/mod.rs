@@ -18,7 +18,7 @@ mod versions;
 
 use crate::params::{PathOnly, secret_path};
 use bulla_kit::{
-    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, Input, MountSettings, Reply, Route, Routes, View,
+    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, Input, MountSettings, Reply, Route, Routes, Setup, View,
 };
 use bulla_types::{Operation, Time};
 
@@ -53,8 +53,17 @@ impl Engine for KvV2 {
         }
     }
 
-    fn setup<'a>(&'a self, view: &'a View, _: &'a MountSettings, now: Time) -> BoxFuture<'a, Result<(), EngineError>> {
-        Box::pin(upgrade::from_v1(view, now))
+    fn setup<'a>(
+        &'a self,
+        view: &'a View,
+        _: &'a MountSettings,
+        now: Time,
+    ) -> BoxFuture<'a, Result<Setup, EngineError>> {
+        Box::pin(upgrade::begin(view, now))
+    }
+
+    fn go_on_setup<'a>(&'a self, view: &'a View, now: Time) -> BoxFuture<'a, Result<Setup, EngineError>> {
+        Box::pin(upgrade::step(view, now))
     }
 }
 

@@ -1,52 +1,64 @@
 //! From the unversioned to the versioned engine, in place: every object becomes version 1 of a secret.
 //!
-//! All of it happens in the transaction that changes the mount, so that a mount is one or the other, never between.
+//! A small mount is converted in the transaction that changes it. A larger one goes on in the background, a batch at a
+//! time; what is converted is no longer there to be converted, so that a crash between two batches costs nothing.
 
 use super::records::{Config, KeyId, Metadata};
 use super::secret;
 use crate::v1;
-use bulla_kit::{EngineError, View};
+use bulla_kit::{EngineError, Setup, View};
 use bulla_types::Time;
 
-/// The most secrets converted at once: they are all in memory until the commit.
-const MAX_SECRETS: usize = 100_000;
-
-/// The most bytes converted at once; the store takes 32 MiB in one batch.
-const MAX_BYTES: usize = 24 << 20;
-
+/// The most secrets converted in one transaction.
+const MAX_SECRETS: usize = 1_000;
+/// The most bytes converted in one transaction: with the largest secret on top still small beside the 32 MiB that the
+/// store takes in one batch.
+const MAX_BYTES: usize = 4 << 20;
 /// What a secret costs beside its name and its value: metadata, keys, encryption.
 const OVERHEAD: usize = 512;
 
-/// Does nothing where there is nothing unversioned.
+/// Does nothing where there is nothing unversioned. Converts all or nothing: what does not fit into one batch is left to
+/// [`step`], when no request comes between any more.
 ///
 /// # Errors
-/// More secrets than one transaction can carry; the mount then stays as it is.
-pub async fn from_v1(view: &View, now: Time) -> Result<(), EngineError> {
+/// Storage.
+pub async fn begin(view: &View, now: Time) -> Result<Setup, EngineError> {
     let names = view.scan(v1::FOLDER, MAX_SECRETS + 1).await?;
     if names.len() > MAX_SECRETS {
-        return Err(too_large());
+        return Ok(Setup::Unfinished);
     }
-    let config = Config::default();
     let mut bytes = 0;
-    for path in names {
-        let old = v1::record(&path);
-        let Some(value) = view.get(&old).await? else { continue };
-        bytes += value.len() + 2 * path.len() + OVERHEAD;
-        if bytes > MAX_BYTES {
-            return Err(too_large());
-        }
-        let mut metadata = Metadata::new(key_id(view, &path), now);
-        secret::add_version(view, &path, &mut metadata, &config, v1::object(value)?, now)?;
-        view.delete(&old)?;
+    for path in &names {
+        bytes += view.get(&v1::record(path)).await?.map_or(0, |value| cost(path, &value));
     }
-    Ok(())
+    if bytes > MAX_BYTES { Ok(Setup::Unfinished) } else { step(view, now).await }
 }
 
-fn too_large() -> EngineError {
-    let megabytes = MAX_BYTES >> 20;
-    EngineError::bad(format!(
-        "the mount cannot be upgraded in place: it holds more than {MAX_SECRETS} secrets or {megabytes} MiB"
-    ))
+/// Converts as many secrets as fit, at least one if there is any.
+///
+/// # Errors
+/// Storage; a record that is no object.
+pub async fn step(view: &View, now: Time) -> Result<Setup, EngineError> {
+    let names = view.scan(v1::FOLDER, MAX_SECRETS + 1).await?;
+    let config = Config::default();
+    let (mut bytes, mut done) = (0, 0);
+    for path in &names {
+        let old = v1::record(path);
+        let Some(value) = view.get(&old).await? else { continue };
+        bytes += cost(path, &value);
+        if done == MAX_SECRETS || (done > 0 && bytes > MAX_BYTES) {
+            return Ok(Setup::Unfinished);
+        }
+        let mut metadata = Metadata::new(key_id(view, path), now);
+        secret::add_version(view, path, &mut metadata, &config, v1::object(value)?, now)?;
+        view.delete(&old)?;
+        done += 1;
+    }
+    Ok(Setup::Done)
+}
+
+fn cost(path: &str, value: &[u8]) -> usize {
+    value.len() + 2 * path.len() + OVERHEAD
 }
 
 /// There is no request here to ask for randomness; a keyed hash of the path is as unique and says as little.

@@ -1,21 +1,34 @@
 //! Wrapped answers: the answer lies in the cubbyhole of a token that can be used once, and the client gets that token.
 //!
 //! Kept and made known in one batch: there is no moment at which the token is there without the answer or the answer
-//! without the token. Not here: the routes (`sys/wrapping`), the limits of the time to live (`rules/policy`).
+//! without the token. `jwt` is the token in its signed form. Not here: the routes (`sys/wrapping`), the limits of the time to live (`rules/policy`).
+
+mod jwt;
+
+pub use jwt::unfold;
 
 use crate::answer::Outcome;
+use crate::request::WrapRequest;
 use crate::token::{NewToken, TokenHash, TokenStore, issue};
 use bulla_barrier::{Txn, View};
 use bulla_kit::{EngineError, Reply};
 use bulla_records::{TokenRecord, decode, encode};
-use bulla_types::{NamespaceId, PolicyName, Seconds, Time};
+use bulla_types::{NamespaceId, PolicyName, Time};
 use bulla_wire::{Envelope, WrapInfo};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Name of the answer in the token's cubbyhole; the policy `response-wrapping` grants it, too.
 const NAME: &str = "response";
+/// Clients know the text.
+const NO_ADDRESS: &str = "No redirect address set in Vault so none could be encoded in the token. You may need to \
+                          supply Vault's API address when unwrapping the token.";
 pub const NOT_VALID: &str = "wrapping token is not valid or does not exist";
+
+/// Routes whose own answers are never wrapped again.
+pub fn is_about_wrapping(path: &str) -> bool {
+    matches!(path, "sys/wrapping/lookup" | "sys/wrapping/unwrap" | "sys/wrapping/rewrap")
+}
 
 /// An answer as it would have gone out.
 #[derive(Serialize, Deserialize)]
@@ -28,6 +41,14 @@ pub struct Kept {
     bare: bool,
     #[serde(default)]
     code: Option<u16>,
+}
+
+/// Where and when something is wrapped.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// Empty if the configuration names none.
+    pub api_addr: &'a str,
+    pub now: Time,
 }
 
 /// A wrapping token in force.
@@ -44,8 +65,8 @@ pub async fn wrap(
     txn: &Arc<Txn>,
     outcome: Outcome,
     path: &str,
-    ttl: Seconds,
-    now: Time,
+    wrap: WrapRequest,
+    site: Site<'_>,
 ) -> Result<Outcome, EngineError> {
     let kept = match outcome {
         Outcome::NoContent | Outcome::Refused(_) => return Ok(outcome),
@@ -60,27 +81,44 @@ pub async fn wrap(
             code,
         },
     };
-    let info = keep(txn, &kept, path, ttl, now).await?;
-    let envelope = Box::new(Envelope { wrap_info: Some(info), ..Envelope::default() });
+    let envelope = Box::new(keep(txn, &kept, path, wrap, site).await?);
     Ok(Outcome::Envelope { envelope, also_at_top: false, code: None })
 }
 
-/// Makes the token and puts the answer into its cubbyhole.
+/// Makes the token, puts the answer into its cubbyhole, and answers where it is.
 ///
 /// # Errors
 /// An answer too large to be stored with what surrounds it; storage.
-pub async fn keep(txn: &Arc<Txn>, kept: &Kept, path: &str, ttl: Seconds, now: Time) -> Result<WrapInfo, EngineError> {
+pub async fn keep(
+    txn: &Arc<Txn>,
+    kept: &Kept,
+    path: &str,
+    wrap: WrapRequest,
+    site: Site<'_>,
+) -> Result<Envelope, EngineError> {
+    let (ttl, now) = (wrap.ttl, site.now);
     let issued = issue(txn, NewToken::wrapping(NamespaceId::ROOT, path, ttl), now).await?;
     let bytes = encode("wrapped answer", kept).map_err(|e| EngineError::internal(e.to_string()))?;
     View::new(txn, issued.record.cubbyhole).put(NAME, bytes)?;
-    Ok(WrapInfo {
+    let mut info = WrapInfo {
         token: issued.id.dangerous_expose().to_owned(),
         accessor: issued.record.accessor.0.clone(),
         ttl: ttl.0,
         creation_time: now.rfc3339(),
         creation_path: path.to_owned(),
         wrapped_accessor: kept.envelope.auth.as_ref().map(|auth| auth.accessor.clone()).unwrap_or_default(),
-    })
+        behind: None,
+    };
+    let mut warnings = None;
+    if wrap.jwt {
+        let facts = jwt::Facts { wrapped_accessor: &info.wrapped_accessor, api_addr: site.api_addr, ttl, now };
+        let signed = jwt::sign(txn, &info.token, facts).await?;
+        info.behind = Some(std::mem::replace(&mut info.token, signed));
+        if site.api_addr.is_empty() {
+            warnings = Some(vec![NO_ADDRESS.to_owned()]);
+        }
+    }
+    Ok(Envelope { wrap_info: Some(info), warnings, ..Envelope::default() })
 }
 
 /// The wrapping token with this text.

@@ -1,0 +1,117 @@
+//! Mounts that change while requests are under way, and setups that take longer than a batch.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use crate::testing::Server;
+use crate::{CoreConfig, ErrorKind};
+use bulla_kit::{
+    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, MountSettings, NoParams, Reply, Route, Routes, Setup, View,
+};
+use bulla_types::{Operation, Time};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+static ARRIVED: Semaphore = Semaphore::const_new(0);
+static MAY_GO: Semaphore = Semaphore::const_new(0);
+
+/// A write waits in the handler until it is let go. The setup takes as many batches as the option `batches` says.
+struct Slow(Routes<Ctx>);
+
+impl Slow {
+    fn new() -> Self {
+        Self(Routes::new(vec![Route::token("x").read(Self::read).update(Self::write)]))
+    }
+
+    async fn read(_: Ctx, _: NoParams) -> Answer {
+        Ok(Reply::empty())
+    }
+
+    async fn write(ctx: Ctx, _: NoParams) -> Answer {
+        ctx.view.put("x", b"written".to_vec())?;
+        ARRIVED.add_permits(1);
+        MAY_GO.acquire().await.unwrap().forget();
+        Ok(Reply::none())
+    }
+}
+
+impl Engine for Slow {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Secrets
+    }
+
+    fn routes(&self) -> &Routes<Ctx> {
+        &self.0
+    }
+
+    fn help(&self) -> &'static str {
+        "Takes its time."
+    }
+
+    fn setup<'a>(
+        &'a self,
+        view: &'a View,
+        settings: &'a MountSettings,
+        _: Time,
+    ) -> BoxFuture<'a, Result<Setup, EngineError>> {
+        Box::pin(async move {
+            let Some(batches) = settings.options.get("batches") else { return Ok(Setup::Done) };
+            view.put("left", batches.clone().into_bytes())?;
+            Ok(Setup::Unfinished)
+        })
+    }
+
+    fn go_on_setup<'a>(&'a self, view: &'a View, _: Time) -> BoxFuture<'a, Result<Setup, EngineError>> {
+        Box::pin(async move {
+            let left: u32 = String::from_utf8(view.get("left").await?.unwrap()).unwrap().parse().unwrap();
+            view.put("left", (left - 1).to_string().into_bytes())?;
+            Ok(if left == 1 { Setup::Done } else { Setup::Unfinished })
+        })
+    }
+}
+
+async fn server() -> Arc<Server> {
+    let server = Server::start_with(CoreConfig::default(), |registry| {
+        registry.with(EngineKind::Secrets, "slow", |_| Ok(Arc::new(Slow::new())))
+    });
+    Arc::new(server.await)
+}
+
+/// The mount has gone while the handler was at work: nothing is written to what is no longer there, and the client is
+/// not told that it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_write_is_acknowledged_that_its_mount_did_not_live_to_see() {
+    let server = server().await;
+    server.write("sys/mounts/slow", json!({ "type": "slow" })).await.ok();
+    let writer = Arc::clone(&server);
+    let write = tokio::spawn(async move { writer.write("slow/x", json!({})).await });
+    ARRIVED.acquire().await.unwrap().forget();
+    server.call(Operation::Delete, "sys/mounts/slow", json!({})).await.ok();
+    MAY_GO.add_permits(1);
+    assert_eq!(write.await.unwrap().refused, Some(ErrorKind::NotFound));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_setup_goes_on_in_the_background_and_after_a_restart() {
+    let server = server().await;
+    server.write("sys/mounts/slow", json!({ "type": "slow", "options": { "batches": "5" } })).await.ok();
+    server.core.seal(Duration::from_secs(1), 0).await;
+    server.unseal(&server.shares[..1]).await.unwrap();
+    let mut told = server.read("slow/x").await;
+    let mut refused = 0;
+    for _ in 0..400 {
+        if told.refused.is_none() {
+            break;
+        }
+        assert!(told.error().starts_with("Upgrading"), "{}", told.error());
+        refused += 1;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        told = server.read("slow/x").await;
+    }
+    told.ok();
+    assert!(refused > 0, "it was ready at once");
+    let pass = server.core.gate.pass().unwrap();
+    let txn = bulla_barrier::Txn::begin(&pass).unwrap();
+    let scope = pass.owner().state.load().mounts.at("slow/").unwrap().record.uuid;
+    assert_eq!(View::new(&txn, scope).get("left").await.unwrap(), Some(b"0".to_vec()), "no batch more, none less");
+}
