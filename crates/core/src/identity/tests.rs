@@ -1,1 +1,0 @@
-//! Identity as its routes and tokens show it.

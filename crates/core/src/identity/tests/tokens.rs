@@ -1,0 +1,126 @@
+//! What an entity makes of its tokens.
+
+use super::*;
+
+#[tokio::test]
+async fn policies_of_entity_and_groups_hold_at_once() {
+    let house = House::new().await;
+    for name in ["own", "inner", "outer"] {
+        house.policy(name).await;
+    }
+    let paths = ["secret/own", "secret/inner", "secret/outer"];
+    let service = house.login("bob").await;
+    let batch = house.login_with("up", "bob", json!({ "batch": true })).await;
+    let both = async || {
+        let service = house.may_read(&service.token, &paths).await;
+        assert_eq!(service, house.may_read(&batch.token, &paths).await);
+        service
+    };
+    assert_eq!(both().await, [false, false, false]);
+    let entity = format!("entity/id/{}", service.entity);
+    house.write(&entity, json!({ "policies": "own" })).await.ok();
+    assert_eq!(both().await, [true, false, false]);
+    let members = json!({ "name": "inner", "policies": "inner", "member_entity_ids": service.entity });
+    let inner = house.make("group", members).await;
+    assert_eq!(both().await, [true, true, false]);
+    let outer = json!({ "name": "outer", "policies": "outer", "member_group_ids": [inner] });
+    house.make("group", outer).await;
+    assert_eq!(both().await, [true, true, true]);
+
+    let seen = house.look_at_self(&service.token).await.ok();
+    assert_eq!(seen["policies"], json!(["default"]));
+    assert_eq!(seen["identity_policies"], json!(["inner", "outer", "own"]));
+    let auth = house.try_login("up", "bob", json!({})).await.auth.unwrap();
+    assert_eq!(auth.policies, ["default", "inner", "outer", "own"]);
+    assert_eq!(auth.token_policies, ["default"]);
+    assert_eq!(auth.identity_policies, ["inner", "outer", "own"]);
+    let asked = json!({ "token": service.token, "paths": paths });
+    let told = house.0.write("sys/capabilities", asked).await.ok();
+    assert_eq!(told["secret/outer"], json!(["read"]));
+    let acl = house.0.call_as(Some(&service.token), Read, "sys/internal/ui/resultant-acl", json!({})).await.ok();
+    assert!(acl["exact_paths"]["secret/outer"].is_object(), "{acl}");
+
+    house.write(&entity, json!({ "policies": [] })).await.ok();
+    house.delete(&format!("group/id/{inner}")).await;
+    assert_eq!(both().await, [false, false, false]);
+}
+
+#[tokio::test]
+async fn a_disabled_entity_refuses_its_tokens_and_logins() {
+    let house = House::new().await;
+    let guest = house.login("bob").await;
+    let batch = house.login_with("up", "bob", json!({ "batch": true })).await;
+    let entity = format!("entity/id/{}", guest.entity);
+    house.write(&entity, json!({ "disabled": true })).await.ok();
+    house.restart().await;
+    for token in [&guest.token, &batch.token] {
+        let told = house.look_at_self(token).await;
+        assert_eq!((told.refused, told.error()), (Some(ErrorKind::Denied), "permission denied"));
+        let told = house.0.write("sys/capabilities", json!({ "token": token, "path": "x" })).await;
+        assert_eq!(told.refused, Some(ErrorKind::Denied));
+    }
+    let told = house.try_login("up", "BOB", json!({})).await;
+    assert_eq!((told.refused, told.error()), (Some(ErrorKind::Denied), "permission denied"));
+    house.write(&entity, json!({ "disabled": false })).await.ok();
+    house.look_at_self(&guest.token).await.ok();
+}
+
+#[tokio::test]
+async fn a_deleted_entity_takes_its_tokens_along() {
+    let house = House::new().await;
+    for way in ["id", "name", "batch"] {
+        let guest = house.login("bob").await;
+        let batch = house.login_with("up", "bob", json!({ "batch": true })).await;
+        let seen = house.read(&format!("entity/id/{}", guest.entity)).await;
+        match way {
+            "id" => house.delete(&format!("entity/id/{}", guest.entity)).await,
+            "name" => house.delete(&format!("entity/name/{}", seen["name"].as_str().unwrap())).await,
+            _ => {
+                let ids = json!({ "entity_ids": [guest.entity, "nobody"] });
+                house.write("entity/batch-delete", ids).await.ok();
+            }
+        }
+        for token in [&guest.token, &batch.token] {
+            assert_eq!(house.look_at_self(token).await.refused, Some(ErrorKind::Denied), "{way}");
+        }
+        assert!(house.list("entity-alias/id").await.is_empty(), "{way}");
+        assert_ne!(house.login("bob").await.entity, guest.entity, "{way}: somebody new");
+    }
+}
+
+#[tokio::test]
+async fn a_child_is_its_parents_entitys() {
+    let house = House::new().await;
+    house.policy("own").await;
+    house.rules("maker", r#"path "auth/token/create" { capabilities = ["update"] }"#).await;
+    let guest = house.login("bob").await;
+    let entity = format!("entity/id/{}", guest.entity);
+    house.write(&entity, json!({ "policies": "own,maker" })).await.ok();
+    let told = house.0.call_as(Some(&guest.token), Update, "auth/token/create", json!({})).await;
+    let auth = told.auth.unwrap();
+    assert_eq!((&auth.entity_id, &auth.identity_policies[..]), (&guest.entity, &["maker".into(), "own".into()][..]));
+    assert_eq!(house.may_read(&auth.client_token, &["secret/own"]).await, [true]);
+    // What a token has by its entity is not its own to hand on.
+    let more = json!({ "policies": ["own"] });
+    let told = house.0.call_as(Some(&guest.token), Update, "auth/token/create", more).await;
+    assert_eq!(told.refused, Some(ErrorKind::BadRequest));
+    house.write(&entity, json!({ "disabled": true })).await.ok();
+    assert_eq!(house.look_at_self(&auth.client_token).await.refused, Some(ErrorKind::Denied));
+}
+
+#[tokio::test]
+async fn a_role_makes_tokens_for_an_alias() {
+    let house = House::new().await;
+    let role = json!({ "allowed_entity_aliases": "web*", "allowed_policies": "default" });
+    house.0.write("auth/token/roles/r", role).await.ok();
+    let make = async |alias: &str| house.0.write("auth/token/create/r", json!({ "entity_alias": alias })).await;
+    let first = make("web-1").await.auth.unwrap();
+    let again = make("WEB-1").await.auth.unwrap();
+    assert_eq!((&first.entity_id, first.entity_id.len()), (&again.entity_id, 36));
+    assert_ne!(make("web-2").await.auth.unwrap().entity_id, first.entity_id);
+    assert_eq!(make("db-1").await.error(), "invalid 'entity_alias' value");
+    let told = house.0.write("auth/token/create", json!({ "entity_alias": "web-1" })).await;
+    assert_eq!(told.error(), "'entity_alias' is only allowed in combination with token role");
+    house.write(&format!("entity/id/{}", first.entity_id), json!({ "disabled": true })).await.ok();
+    assert_eq!(make("web-1").await.refused, Some(ErrorKind::Denied));
+}
