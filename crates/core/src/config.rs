@@ -17,6 +17,8 @@ pub struct CoreConfig {
     pub default_ttl: Seconds,
     pub max_ttl: Seconds,
     pub user_lockout: LockoutConfig,
+    /// How long an engine may take to renew or take back a secret.
+    pub lease_timeout: Duration,
     /// How long requests in flight may go on once a seal has begun.
     pub drain: Duration,
     /// Devices may be enabled over the API.
@@ -44,6 +46,7 @@ impl Default for CoreConfig {
             default_ttl: SYSTEM_TTL,
             max_ttl: SYSTEM_TTL,
             user_lockout: LockoutConfig::default(),
+            lease_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             api_audit_creation: false,
             audit_prefix: false,

@@ -15,6 +15,7 @@ mod core;
 mod effects;
 mod envelope;
 mod init;
+mod lease;
 mod log_levels;
 mod login;
 mod mounts;

@@ -23,7 +23,7 @@ use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
 use crate::sys::{Effect, SysCtx, always, is_about_wrapping};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
-use crate::{effects, envelope, login, record, refusal, wrapping};
+use crate::{effects, envelope, lease, login, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -187,7 +187,9 @@ impl<'a> Attempt<'a> {
         }
         known.routed = route(&self.state, self.request);
         let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
-        let caller = authenticate(self.pass.owner(), self.generation, &self.txn, self.request, self.now).await?;
+        let caller =
+            authenticate(self.pass.owner(), &self.state.mounts, self.generation, &self.txn, self.request, self.now)
+                .await?;
         let caller = caller.map(Arc::new);
         known.caller.clone_from(&caller);
         if caller.is_none() && access != Access::Public {
@@ -217,7 +219,8 @@ impl<'a> Attempt<'a> {
         };
         let result = self.call(routed, operation, caller, &warrant).await;
         known.recorded = Some(recorded);
-        Ok(self.admit(routed, result?).await?)
+        let reply = self.admit(routed, result?).await?;
+        Ok(self.lease(routed, known.caller.as_deref(), reply).await?)
     }
 
     /// The path as the reference names it: a list asks for the folder.
@@ -330,6 +333,16 @@ impl<'a> Attempt<'a> {
         let admitted = login::admit(&self.txn, routed, self.request, intent, self.now).await?;
         reply.auth = Some(Box::new(admitted.auth));
         reply.warnings.extend(admitted.warnings);
+        Ok(reply)
+    }
+
+    /// A secret that an engine has handed out and will have to take back gets its lease.
+    async fn lease(&self, routed: &Routed, caller: Option<&Caller>, mut reply: Reply) -> Result<Reply, EngineError> {
+        let Some(intent) = reply.lease.take() else { return Ok(reply) };
+        let made = lease::issue(&self.txn, &routed.mount, &routed.input.path, caller, intent, self.now).await?;
+        reply.lease_id = made.id;
+        reply.lease_hint = Some((made.ttl, made.renewable));
+        reply.warnings.extend(made.warnings);
         Ok(reply)
     }
 

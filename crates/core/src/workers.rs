@@ -1,9 +1,11 @@
-//! Work in the background while unsealed: tokens whose time is over are taken back, mounts being disabled are cleared.
+//! Work in the background while unsealed: tokens and leases whose time is over are taken back, mounts being disabled are
+//! cleared.
 //!
 //! Each step is a small transaction that may run again. Nothing depends on it: expiry is checked at use. A step holds a
 //! pass only while it runs, so that a seal never waits for a sleeping worker.
 
 use crate::core::Core;
+use crate::lease::{self, Left, Sweeper};
 use crate::login::lockout_folder;
 use crate::mounts::MountStore;
 use crate::state::Unsealed;
@@ -11,6 +13,7 @@ use crate::sys::rotation_due;
 use crate::token::sweep;
 use bulla_barrier::{Pass, SealedStore, Txn, View};
 use bulla_kit::EngineError;
+use bulla_records::MountRecord;
 use bulla_types::{NamespaceId, Time};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Pause between sweeps that found nothing left to do.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Tokens in one batch: small, so that requests of clients get between.
+/// Tokens or leases in one batch: small, so that requests of clients get between.
 const BATCH: usize = 256;
 const CLEAR: usize = 5_000;
 
@@ -34,9 +37,10 @@ pub fn start(core: &Arc<Core>, stop: CancellationToken) {
 
 async fn work(core: &Weak<Core>) {
     let mut from = Time(0);
+    let mut sweeper = Sweeper::default();
     loop {
         let Some(core) = core.upgrade() else { return };
-        let more = match step(&core, &mut from).await {
+        let more = match step(&core, &mut from, &mut sweeper).await {
             Ok(more) => more,
             Err(error) => {
                 tracing::warn!(%error, "background work will try again");
@@ -53,18 +57,17 @@ async fn work(core: &Weak<Core>) {
 }
 
 /// One step; `true` = there is more to do at once.
-async fn step(core: &Arc<Core>, from: &mut Time) -> Result<bool, EngineError> {
+async fn step(core: &Arc<Core>, from: &mut Time, sweeper: &mut Sweeper) -> Result<bool, EngineError> {
     let Ok(pass) = core.gate.pass() else { return Ok(false) };
     let now = core.clock.now();
     let txn = Txn::begin(&pass)?;
     let (next, more) = sweep(&txn, *from, now, BATCH).await?;
     txn.commit(()).await?;
     *from = next;
-    let txn = Txn::begin(&pass)?;
-    let cleared = clear_one(&txn).await?;
-    txn.commit(()).await?;
+    let leases = leases(core, &pass, sweeper).await?;
+    let cleared = clear_leaving(core, &pass, now).await?;
     tend_keyring(&pass, now).await?;
-    Ok(more || cleared)
+    Ok(more || leases || cleared)
 }
 
 /// Encryptions after which the count is written down: what a crash can lose of it is small beside the limit.
@@ -92,14 +95,44 @@ async fn tend_keyring(pass: &Pass<Unsealed>, now: Time) -> Result<(), EngineErro
     Ok(())
 }
 
-/// Goes on with the first mount that is being disabled.
-async fn clear_one(txn: &Arc<Txn>) -> Result<bool, EngineError> {
-    let store = MountStore::new(txn, NamespaceId::ROOT);
-    let Some(record) = store.all().await?.into_iter().find(|r| r.going) else { return Ok(false) };
-    let view = View::new(txn, record.uuid);
-    if view.clear(CLEAR).await? && view.plain_clear(CLEAR).await? {
-        View::new(txn, NamespaceId::ROOT.0).below(&lockout_folder(&record.accessor))?.clear(CLEAR).await?;
-        store.delete(record.uuid)?;
+/// Leases that are over. An engine may take its time; a seal does not wait for it.
+async fn leases(core: &Arc<Core>, pass: &Pass<Unsealed>, sweeper: &mut Sweeper) -> Result<bool, EngineError> {
+    let mut sealing = core.subscribe_seal();
+    tokio::select! {
+        biased;
+        _ = sealing.changed() => Ok(false),
+        more = sweeper.step(core, pass) => more,
     }
-    Ok(true)
+}
+
+/// Goes on with the mounts that are being disabled; one whose engine cannot take its secrets back holds up no other.
+async fn clear_leaving(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time) -> Result<bool, EngineError> {
+    let state = pass.owner().state.load_full();
+    let (mut more, mut gone) = (false, false);
+    for mount in state.mounts.all().filter(|mount| mount.record.going) {
+        let txn = Txn::begin(pass)?;
+        let left = clear_one(&txn, &mount.record, now).await?;
+        txn.commit(()).await?;
+        more |= left == Left::More;
+        gone |= left == Left::Nothing;
+    }
+    if gone {
+        core.reload_mounts(pass).await?;
+    }
+    Ok(more)
+}
+
+/// One step for one mount: first what it handed out is ended, and only when all of that is taken back its data goes.
+async fn clear_one(txn: &Arc<Txn>, record: &MountRecord, now: Time) -> Result<Left, EngineError> {
+    let left = lease::clear_mount(txn, &record.accessor, now, BATCH).await?;
+    if left != Left::Nothing {
+        return Ok(left);
+    }
+    let view = View::new(txn, record.uuid);
+    if !view.clear(CLEAR).await? || !view.plain_clear(CLEAR).await? {
+        return Ok(Left::More);
+    }
+    View::new(txn, NamespaceId::ROOT.0).below(&lockout_folder(&record.accessor))?.clear(CLEAR).await?;
+    MountStore::new(txn, NamespaceId::ROOT).delete(record.uuid)?;
+    Ok(Left::Nothing)
 }

@@ -62,6 +62,7 @@ pub async fn admit(
         renewable: intent.renewable && kind == TokenKindRecord::Service,
         bound_cidrs: addresses_of(limits, request)?,
         mount_accessor: mount.record.accessor.clone(),
+        mount_length: mount.record.path.as_str().len(),
         internal: intent.internal.map(|raw| raw.get().to_owned()),
         kind,
         ..NewToken::root(NamespaceId::ROOT, None)

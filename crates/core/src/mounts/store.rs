@@ -36,6 +36,16 @@ impl MountStore {
         Ok(self.view.delete(&Self::key(uuid))?)
     }
 
+    /// Whether a mount takes requests.
+    ///
+    /// # Errors
+    /// Storage; a record that cannot be read.
+    pub async fn is_there(&self, uuid: ScopeId) -> Result<bool, EngineError> {
+        let Some(bytes) = self.view.get(&Self::key(uuid)).await? else { return Ok(false) };
+        let record: MountRecord = decode("mount", &bytes).map_err(|_| EngineError::damaged("mount"))?;
+        Ok(!record.going)
+    }
+
     /// All mounts. A record that cannot be read is reported and left out: one bad record never stops the server.
     pub async fn all(&self) -> Result<Vec<MountRecord>, EngineError> {
         let mut records = Vec::new();
@@ -117,8 +127,8 @@ pub async fn load(
     before: Option<&MountTable>,
 ) -> Result<MountTable, EngineError> {
     let records = MountStore::new(txn, NamespaceId::ROOT).all().await?;
-    let open = records.into_iter().filter(|r| !r.going).map(|record| {
-        let old = before.and_then(|table| table.at(record.path.as_str())).filter(|old| old.record == record);
+    let open = records.into_iter().map(|record| {
+        let old = before.and_then(|table| table.any(&record.accessor)).filter(|old| old.record == record);
         old.map_or_else(|| Arc::new(open_mount(record, registry, tables, config)), Arc::clone)
     });
     Ok(MountTable::new(open))

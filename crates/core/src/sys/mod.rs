@@ -24,6 +24,7 @@ use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
 
 use crate::core::Core;
+use crate::lease::{self, LeaseHash};
 use crate::login;
 use crate::mounts::{self, Move};
 use crate::policy::{self, Generation, PolicyStore};
@@ -45,6 +46,8 @@ pub enum Effect {
     PoliciesChanged,
     /// A mount has its new path; the status is kept for those who ask.
     MountMoved(Move),
+    /// Engines are asked to take these secrets back before the answer is out.
+    LeasesEnded(Vec<LeaseHash>),
     /// A device is taken off the broker.
     AuditRemoved(String),
     AuditedHeaders(AuditedHeaders),
@@ -140,6 +143,7 @@ impl Default for SysTables {
         system.extend(catalog::routes());
         system.extend(wrapping::routes());
         system.extend(login::routes());
+        system.extend(lease::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),

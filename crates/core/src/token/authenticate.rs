@@ -4,7 +4,7 @@
 use super::store::{TokenHash, TokenStore};
 use crate::policy::{Generation, acl_of};
 use crate::request::Request;
-use crate::state::Unsealed;
+use crate::state::{MountTable, Unsealed};
 use bulla_barrier::Txn;
 use bulla_kit::{CallerInfo, EngineError};
 use bulla_policy::Acl;
@@ -46,6 +46,7 @@ impl Caller {
 /// Storage.
 pub async fn authenticate(
     unsealed: &Unsealed,
+    mounts: &MountTable,
     generation: Generation,
     txn: &Arc<Txn>,
     request: &Request,
@@ -53,7 +54,7 @@ pub async fn authenticate(
 ) -> Result<Option<Caller>, EngineError> {
     let Some(text) = request.token.as_ref() else { return Ok(None) };
     let store = TokenStore(txn);
-    let Some((hash, record)) = store.by_text(text.dangerous_expose(), now).await? else { return Ok(None) };
+    let Some((hash, record)) = store.by_text(text.dangerous_expose(), mounts, now).await? else { return Ok(None) };
     if !address_allowed(&record, request.remote.map(|a| a.ip())) {
         return Ok(None);
     }

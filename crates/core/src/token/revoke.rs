@@ -4,6 +4,7 @@
 //! is refused at use) and taken apart later, batch by batch, by the sweep that finds it in the expiry index.
 
 use super::store::{TokenHash, TokenStore};
+use crate::state::MountTable;
 use bulla_barrier::Txn;
 use bulla_kit::EngineError;
 use bulla_types::{Seconds, Time};
@@ -22,8 +23,12 @@ pub async fn revoke_tree(txn: &Arc<Txn>, root: TokenHash, now: Time) -> Result<(
     revoke_up_to(txn, root, now, AT_ONCE).await
 }
 
-async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(), EngineError> {
-    let (_, finished) = remove_some(txn, root, limit).await?;
+/// As [`revoke_tree`], with the number of tokens that are removed at once.
+///
+/// # Errors
+/// As [`revoke_tree`].
+pub async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(), EngineError> {
+    let (_, finished) = remove_some(txn, root, now, limit).await?;
     if !finished {
         let store = TokenStore(txn);
         if let Some(mut record) = store.get(&root).await? {
@@ -36,7 +41,7 @@ async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) 
 
 /// Removes at most `limit` tokens of a tree, always children before parents. Answers how many went and whether that was
 /// all; if not, calling again goes on.
-async fn remove_some(txn: &Arc<Txn>, root: TokenHash, limit: usize) -> Result<(usize, bool), EngineError> {
+async fn remove_some(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(usize, bool), EngineError> {
     let store = TokenStore(txn);
     let mut gone = 0;
     let mut path = vec![(root, store.children(&root, limit).await?)];
@@ -51,7 +56,7 @@ async fn remove_some(txn: &Arc<Txn>, root: TokenHash, limit: usize) -> Result<(u
         }
         let hash = *hash;
         if let Some(record) = store.get(&hash).await? {
-            store.remove(&hash, &record).await?;
+            store.remove(&hash, &record, now).await?;
             gone += 1;
         }
         path.pop();
@@ -76,7 +81,7 @@ pub async fn sweep(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Resul
         last = at;
         // Renewed since, or gone by another way: only the index entry is stale.
         if store.get(&hash).await?.is_some_and(|record| record.expired(now)) {
-            let (gone, finished) = remove_some(txn, hash, left).await?;
+            let (gone, finished) = remove_some(txn, hash, now, left).await?;
             left = left.saturating_sub(gone);
             if !finished {
                 return Ok((at, true));
@@ -87,7 +92,7 @@ pub async fn sweep(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Resul
     Ok((if full { last } else { from.max(Time(now.0.saturating_sub(OVERLAP.0 * Time::NANOS))) }, full))
 }
 
-/// One step of `auth/token/tidy`: looks at `limit` tokens after `after` and takes back those whose parent is gone.
+/// One step of `auth/token/tidy`: looks at `limit` tokens after `after` and takes back those whose parent or mount is gone.
 /// Answers where the next step begins; `None` = all have been looked at.
 ///
 /// # Errors
@@ -95,13 +100,14 @@ pub async fn sweep(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Resul
 pub async fn tidy(
     txn: &Arc<Txn>,
     after: Option<TokenHash>,
+    mounts: &MountTable,
     now: Time,
     limit: usize,
 ) -> Result<Option<TokenHash>, EngineError> {
     let store = TokenStore(txn);
     let page = store.page(after.as_ref(), limit).await?;
     for (hash, _) in &page {
-        if store.get(hash).await?.is_some() && store.live(hash, now).await?.is_none() {
+        if store.get(hash).await?.is_some() && store.live(hash, mounts, now).await?.is_none() {
             revoke_up_to(txn, *hash, now, limit).await?;
         }
     }

@@ -77,7 +77,7 @@ async fn accessors(ctx: SysCtx, _: NoParams) -> Answer {
 
 /// A live token by its text.
 async fn find(ctx: &SysCtx, id: &str) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
-    TokenStore(ctx.txn()).by_text(id, ctx.now()).await
+    TokenStore(ctx.txn()).by_text(id, &ctx.state.mounts, ctx.now()).await
 }
 
 async fn find_accessor(ctx: &SysCtx, accessor: &str) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
@@ -86,7 +86,7 @@ async fn find_accessor(ctx: &SysCtx, accessor: &str) -> Result<Option<(TokenHash
     }
     let store = TokenStore(ctx.txn());
     let Some((hash, _)) = store.by_accessor(accessor).await? else { return Ok(None) };
-    Ok(store.live(&hash, ctx.now()).await?.map(|record| (hash, record)))
+    Ok(store.live(&hash, &ctx.state.mounts, ctx.now()).await?.map(|record| (hash, record)))
 }
 
 async fn lookup(ctx: SysCtx, params: TokenParams) -> Answer {
@@ -218,7 +218,7 @@ async fn revoke_orphan(ctx: SysCtx, params: TokenParams) -> Answer {
     refuse_batch(&token)?;
     let store = TokenStore(ctx.txn());
     let hash = store.hash(&token);
-    let Some(record) = store.live(&hash, ctx.now()).await? else {
+    let Some(record) = store.live(&hash, &ctx.state.mounts, ctx.now()).await? else {
         return Err(EngineError::bad("token to revoke not found"));
     };
     for child in store.children(&hash, usize::MAX).await? {
@@ -228,7 +228,7 @@ async fn revoke_orphan(ctx: SysCtx, params: TokenParams) -> Answer {
             store.put(&child, &orphan)?;
         }
     }
-    store.remove(&hash, &record).await?;
+    store.remove(&hash, &record, ctx.now()).await?;
     Ok(Reply::none())
 }
 
