@@ -51,6 +51,9 @@ fn cases() -> Vec<Case> {
     let policy = (Update, "sys/policies/acl/p", json!({ "policy": "path \"kv1/*\" { capabilities = [\"read\"] }" }));
     let token = (Update, "auth/token/create", json!({ "id": "fixed", "policies": ["p"], "ttl": "1h", "num_uses": 9 }));
     let child = (Update, "auth/token/create", json!({ "policies": ["p"], "ttl": "1h" }));
+    let engine = (Update, "sys/mounts/db", json!({ "type": "vending", "options": { "world": "failing-writes" } }));
+    let secret = (Operation::Read, "db/creds/r", json!({ "ttl": "1h" }));
+    let of_token = |path| (Update, path, json!({ "token": "fixed" }));
     let of_fixed = |path| (Update, path, json!({ "token": "fixed", "increment": "30m" }));
     vec![
         case("enable v1", &[], &v1),
@@ -85,6 +88,23 @@ fn cases() -> Vec<Case> {
         case("token create", &[&policy], &token),
         case("token renew", &[&policy, &token], &of_fixed("auth/token/renew")),
         case("token revoke", &[&policy, &token, &child], &of_fixed("auth/token/revoke")),
+        case("lease issue", &[&engine], &secret),
+        case("lease renew", &[&engine, &secret], &(Update, LEASE_RENEW, json!({ "increment": "2h" }))),
+        case("lease revoke", &[&engine, &secret], &(Update, LEASE_REVOKE, json!({}))),
+        case("lease revoke, waited for", &[&engine, &secret], &(Update, LEASE_REVOKE, json!({ "sync": true }))),
+        case(
+            "lease revoke by folder",
+            &[&engine, &secret, &secret],
+            &(Update, "sys/leases/revoke-prefix/db", json!({})),
+        ),
+        case("lease revoke by force", &[&engine, &secret, &secret], &(Update, "sys/leases/revoke-force/db", json!({}))),
+        case("disable a mount with leases", &[&engine, &secret], &(Delete, "sys/mounts/db", json!({}))),
+        case(
+            "revoke tokens by folder",
+            &[&policy, &token],
+            &(Update, "sys/leases/revoke-prefix/auth/token", json!({})),
+        ),
+        case("token revoke at its path", &[&policy, &token], &of_token("auth/token/revoke")),
         case("rotate", &[&v1, &plain], &(Update, "sys/rotate", json!({}))),
     ]
 }

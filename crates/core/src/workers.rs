@@ -4,6 +4,7 @@
 //! Each step is a small transaction that may run again. Nothing depends on it: expiry is checked at use. A step holds a
 //! pass only while it runs, so that a seal never waits for a sleeping worker.
 
+use crate::config::Workers;
 use crate::core::Core;
 use crate::lease::{self, Left, Sweeper};
 use crate::login::lockout_folder;
@@ -25,7 +26,28 @@ const PAUSE: Duration = Duration::from_secs(1);
 const BATCH: usize = 256;
 const CLEAR: usize = 5_000;
 
+/// Where the work is. Small, and nothing is lost with it.
+#[derive(Default)]
+pub struct Background {
+    /// Where the last sweep of tokens ended.
+    tokens: Time,
+    leases: Sweeper,
+}
+
+impl Core {
+    /// One step of the work in the background; `true` = there is more to do at once.
+    ///
+    /// # Errors
+    /// Storage; the step can be taken again.
+    pub async fn work_once(self: &Arc<Self>, background: &mut Background) -> Result<bool, EngineError> {
+        step(self, background).await
+    }
+}
+
 pub fn start(core: &Arc<Core>, stop: CancellationToken) {
+    if core.config.workers == Workers::Stopped {
+        return;
+    }
     let core = Arc::downgrade(core);
     tokio::spawn(async move {
         tokio::select! {
@@ -36,11 +58,10 @@ pub fn start(core: &Arc<Core>, stop: CancellationToken) {
 }
 
 async fn work(core: &Weak<Core>) {
-    let mut from = Time(0);
-    let mut sweeper = Sweeper::default();
+    let mut background = Background::default();
     loop {
         let Some(core) = core.upgrade() else { return };
-        let more = match step(&core, &mut from, &mut sweeper).await {
+        let more = match step(&core, &mut background).await {
             Ok(more) => more,
             Err(error) => {
                 tracing::warn!(%error, "background work will try again");
@@ -57,14 +78,14 @@ async fn work(core: &Weak<Core>) {
 }
 
 /// One step; `true` = there is more to do at once.
-async fn step(core: &Arc<Core>, from: &mut Time, sweeper: &mut Sweeper) -> Result<bool, EngineError> {
+async fn step(core: &Arc<Core>, background: &mut Background) -> Result<bool, EngineError> {
     let Ok(pass) = core.gate.pass() else { return Ok(false) };
     let now = core.clock.now();
     let txn = Txn::begin(&pass)?;
-    let (next, more) = sweep(&txn, *from, now, BATCH).await?;
+    let (next, more) = sweep(&txn, background.tokens, now, BATCH).await?;
     txn.commit(()).await?;
-    *from = next;
-    let leases = leases(core, &pass, sweeper).await?;
+    background.tokens = next;
+    let leases = leases(core, &pass, &mut background.leases).await?;
     let cleared = clear_leaving(core, &pass, now).await?;
     tend_keyring(&pass, now).await?;
     Ok(more || leases || cleared)

@@ -119,21 +119,16 @@ pub enum Left {
 /// Storage.
 pub async fn clear_mount(txn: &Arc<Txn>, accessor: &str, now: Time, limit: usize) -> Result<Left, EngineError> {
     let names = Names::Current.view(txn, accessor).scan("", limit).await?;
-    let full = names.len() >= limit;
+    let ended = !names.is_empty();
     for name in names {
         let end = End { why: EndingRecord::MountGone, now, made_before: Time(u64::MAX), limit };
         end_named(txn, accessor, &name, end).await?;
     }
-    if full {
+    if ended {
         return Ok(Left::More);
     }
     let waiting = !Names::Ended.view(txn, accessor).scan("", 1).await?.is_empty();
-    let more = !Names::Current.view(txn, accessor).scan("", 1).await?.is_empty();
-    Ok(match (more, waiting) {
-        (true, _) => Left::More,
-        (false, true) => Left::Waiting,
-        (false, false) => Left::Nothing,
-    })
+    Ok(if waiting { Left::Waiting } else { Left::Nothing })
 }
 
 /// Ends what a name of a mount stands for: a lease, or a token with all below it. A name that stands for nothing is

@@ -83,6 +83,8 @@ impl Sweeper {
         if !put_off(pass, &work, now).await? {
             work.stale_and_put_off().for_each(&mut later);
         }
+        // What these end is due at once.
+        let ended = !work.tokens.is_empty() || !work.folders.is_empty();
         for (token, entry) in work.tokens {
             if !end_of_token(pass, &token, &entry, now).await? {
                 later(entry.at);
@@ -105,7 +107,7 @@ impl Sweeper {
             }
         }
         self.judge(answers, now);
-        let more = work.full || left.is_some();
+        let more = work.full || ended || left.is_some();
         self.from = match (left, work.full, work.last) {
             (Some(at), _, _) => at,
             (None, true, Some(last)) => last,
