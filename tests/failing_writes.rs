@@ -3,11 +3,11 @@
 //! answered well is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-use bulla_core::{Answer, Core, CoreConfig, Outcome, Registry, Request};
+use bulla_core::{Answer, Core, CoreConfig, Outcome, Registry, Request, Workers};
 use bulla_kit::{Body, BodyLimits, Engine, EngineKind, MountSettings};
 use bulla_physical::failing::{Device, Failure};
 use bulla_secret::SecretText;
-use bulla_testkit::TestClock;
+use bulla_testkit::{TestClock, vending};
 use bulla_types::{Operation, RequestPath};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +31,12 @@ struct Case {
     before: Vec<Call>,
     call: Call,
 }
+
+/// Stands for the last segment of the first lease.
+const LEASE: &str = "{lease}";
+const LEASES: &str = "sys/leases/lookup/db/creds/r";
+const LEASE_RENEW: &str = "sys/leases/renew/db/creds/r/{lease}";
+const LEASE_REVOKE: &str = "sys/leases/revoke/db/creds/r/{lease}";
 
 const WAYS: [Failure; 4] = [Failure::Before, Failure::After, Failure::Torn, Failure::Full];
 
@@ -225,11 +231,24 @@ impl House {
 
     /// Whether it was done, and the data of the answer.
     async fn call(&self, (operation, path, body): &Call) -> (bool, Value) {
+        if path.contains(LEASE) {
+            let path = path.replace(LEASE, &self.first_lease().await);
+            return self.send(*operation, &path, body).await;
+        }
+        self.send(*operation, path, body).await
+    }
+
+    async fn first_lease(&self) -> String {
+        let (_, found) = self.send(Operation::List, LEASES, &json!({})).await;
+        found["keys"][0].as_str().unwrap_or("none").to_owned()
+    }
+
+    async fn send(&self, operation: Operation, path: &str, body: &Value) -> (bool, Value) {
         let request = Request {
             id: "00000000-0000-4000-8000-000000000000".into(),
             namespace: String::new(),
             path: RequestPath::parse(path).unwrap(),
-            operation: *operation,
+            operation,
             token: (!self.root.is_empty()).then(|| SecretText::from(self.root.clone())),
             body: Arc::new(Body::parse(body.to_string().as_bytes(), &BodyLimits::default()).unwrap()),
             wrap: None,
@@ -259,12 +278,14 @@ impl House {
             (Read, "kv2/config"),
             (Read, "cubbyhole/c"),
             (List, "auth/token/accessors"),
+            (List, LEASES),
+            (List, "sys/leases/lookup/auth/token/create"),
             (Read, "sys/key-status"),
         ];
         let mut seen = BTreeMap::new();
         for (operation, path) in asks {
             let (_, mut data) = self.call(&(operation, path, json!({}))).await;
-            if path == "auth/token/accessors" {
+            if matches!(path, "auth/token/accessors" | LEASES | "sys/leases/lookup/auth/token/create") {
                 data = json!(data["keys"].as_array().map(Vec::len));
             }
             seen.insert(format!("{operation} {path}"), plain(data));
@@ -275,6 +296,9 @@ impl House {
         }
         let (_, data) = self.call(&(Update, "auth/token/lookup", json!({ "token": "fixed" }))).await;
         seen.insert("the token".into(), plain(data));
+        let lease = format!("db/creds/r/{}", self.first_lease().await);
+        let (_, data) = self.call(&(Update, "sys/leases/lookup", json!({ "lease_id": lease }))).await;
+        seen.insert("the lease".into(), plain(json!({ "expire_time": data["expire_time"], "ttl": data["ttl"] })));
         json!(seen)
     }
 }
@@ -285,7 +309,10 @@ fn core(device: &Device, clock: &Arc<TestClock>) -> Arc<Core> {
         Ok(if is_v2 { bulla_kv::kv_v2() } else { bulla_kv::kv_v1() })
     };
     let registry = Registry::default().with(EngineKind::Secrets, "kv", kv);
-    Core::new(CoreConfig::default(), device.open(), registry, Arc::clone(clock) as _)
+    let registry = registry.with(EngineKind::Secrets, "vending", vending);
+    // What works in the background would take the failure that is meant for the operation.
+    let config = CoreConfig { workers: Workers::Stopped, ..CoreConfig::default() };
+    Core::new(config, device.open(), registry, Arc::clone(clock) as _)
 }
 
 fn data_of(answer: Answer) -> (bool, Value) {

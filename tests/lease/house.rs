@@ -75,7 +75,7 @@ impl House {
         house
     }
 
-    async fn over(store: Store, lease_timeout: Duration) -> Self {
+    pub async fn over(store: Store, lease_timeout: Duration) -> Self {
         let clock = Arc::new(TestClock::default());
         let name = format!("lease-{}", HOUSES.fetch_add(1, Ordering::SeqCst));
         let mut house = Self {
@@ -101,7 +101,13 @@ impl House {
 
     /// The same store under a new server.
     pub async fn restarted(self) -> Self {
-        let core = core(self.core.store().clone(), &self.clock, self.core.config.lease_timeout);
+        let store = self.core.store().clone();
+        self.restarted_over(store).await
+    }
+
+    /// A new server over what is left of the store.
+    pub async fn restarted_over(self, store: Store) -> Self {
+        let core = core(store, &self.clock, self.core.config.lease_timeout);
         self.core.shutdown(Duration::ZERO).await;
         let house = Self { core, background: Background::default(), ..self };
         house.unseal().await;
@@ -127,6 +133,16 @@ impl House {
             }
         }
         panic!("the work does not end");
+    }
+
+    /// As [`House::work`], until something cannot be written.
+    pub async fn try_to_work(&mut self) {
+        for _ in 0..100 {
+            match self.core.work_once(&mut self.background).await {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return,
+            }
+        }
     }
 
     pub fn pass(&self, seconds: u64) {

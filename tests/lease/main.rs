@@ -2,6 +2,7 @@
 //! with TOK, NS or OPS tell of a known weakness of such servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+mod crash;
 mod ending;
 mod house;
 mod lifetime;
