@@ -25,7 +25,7 @@ use crate::state::{State, Unsealed};
 use crate::sys::{Effect, SysCtx, always};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
 use crate::wrapping::is_about_wrapping;
-use crate::{effects, envelope, login, record, refusal, wrapping};
+use crate::{effects, envelope, lease, login, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -230,7 +230,8 @@ impl<'a> Attempt<'a> {
         };
         let result = self.call(routed, operation, caller, &warrant).await;
         known.recorded = Some(recorded);
-        Ok(self.admit(routed, result?).await?)
+        let reply = self.admit(routed, result?).await?;
+        Ok(self.lease(routed, known.caller.as_deref(), reply).await?)
     }
 
     /// Whether the table that led here is still the one in the store. What is read for it is checked again at the commit,
@@ -359,6 +360,16 @@ impl<'a> Attempt<'a> {
         let admitted = login::admit(&self.txn, &self.state, routed, self.request, intent, self.now).await?;
         reply.auth = Some(Box::new(admitted.auth));
         reply.warnings.extend(admitted.warnings);
+        Ok(reply)
+    }
+
+    /// A secret that an engine has handed out and will have to take back gets its lease.
+    async fn lease(&self, routed: &Routed, caller: Option<&Caller>, mut reply: Reply) -> Result<Reply, EngineError> {
+        let Some(intent) = reply.lease.take() else { return Ok(reply) };
+        let made = lease::issue(&self.txn, &routed.mount, &routed.input.path, caller, intent, self.now).await?;
+        reply.lease_id = made.id;
+        reply.lease_hint = Some((made.ttl, made.renewable));
+        reply.warnings.extend(made.warnings);
         Ok(reply)
     }
 

@@ -198,6 +198,7 @@ fn auth_of<'a, 'b: 'a>(
 struct Shown<'a> {
     data: Data<'a>,
     auth: Option<&'a AuthBlock>,
+    lease_id: &'a str,
     policies: PolicyTexts<'a>,
     metadata: SmallVec<[(&'a str, &'a str); 4]>,
     warnings: Texts<'a>,
@@ -211,6 +212,7 @@ impl<'a> Shown<'a> {
         let mut shown = Self {
             data: Data::None,
             auth: None,
+            lease_id: "",
             policies: PolicyTexts { all: Texts::new(), token: Texts::new(), identity: Texts::new() },
             metadata: SmallVec::new(),
             warnings: Texts::new(),
@@ -222,6 +224,7 @@ impl<'a> Shown<'a> {
             Outcome::Envelope { envelope, .. } => {
                 shown.data = envelope.data.as_ref().map_or(Data::None, |d| Data::Json(d.get().as_bytes()));
                 shown.auth = envelope.auth.as_ref();
+                shown.lease_id = &envelope.lease_id;
                 shown.wrap = envelope.wrap_info.as_ref().map(|info| wrap_info(info, scene.now));
                 shown.warnings = envelope.warnings.iter().flatten().map(String::as_str).collect();
             }
@@ -270,6 +273,7 @@ impl<'a> Shown<'a> {
             auth,
             mount: self.mount,
             data: self.data,
+            lease_id: self.lease_id,
             warnings: &self.warnings,
             clear_keys: &self.clear,
             wrap_info: self.wrap,

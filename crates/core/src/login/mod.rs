@@ -72,6 +72,7 @@ pub async fn admit(
         bound_cidrs: addresses_of(limits, request)?,
         mount_accessor: mount.record.accessor.clone(),
         entity_id: standing.as_ref().map(|standing| standing.entity.id.to_string()).unwrap_or_default(),
+        mount_length: mount.record.path.as_str().len(),
         internal: intent.internal.map(|raw| raw.get().to_owned()),
         kind,
         ..NewToken::root(NamespaceId::ROOT, None)

@@ -3,6 +3,7 @@
 use super::settings::{Settings, for_new, tune};
 use super::show::{describe, short_path, tuning};
 use super::store::{MountStore, new_mount, open_engine, settings};
+use crate::lease;
 use crate::sys::{Effect, SysCtx};
 use bulla_barrier::View;
 use bulla_kit::{Answer, EngineError, Input, KeyValues, NoParams, Params, RawJson, Reply, Route, Setup};
@@ -195,7 +196,8 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
     let config = for_new(&given, class, &ctx.core.config)?;
     check_place(&path, &kind, class)?;
     let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
-    if let Some(other) = collision(&store.all().await?, &path) {
+    let all = store.all().await?;
+    if let Some(other) = collision(&all, &path) {
         return Err(EngineError::bad(format!("path is already in use at {}", short_path(&other))));
     }
     let mut options = params.options.map(|o| o.0).unwrap_or_default();
@@ -205,6 +207,11 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
         _ => {}
     }
     let kind = if kind.starts_with("kv-v") { "kv".to_owned() } else { kind };
+    let mut fresh = new_mount(class, path.clone(), &kind)?;
+    // Leases, tokens and aliases know their mount by its accessor.
+    while all.iter().any(|other| other.accessor == fresh.accessor) {
+        fresh = new_mount(class, path.clone(), &kind)?;
+    }
     let mut record = MountRecord {
         description: params.description,
         local: params.local,
@@ -212,7 +219,7 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
         external_entropy_access: params.external_entropy_access,
         options: Some(options),
         config,
-        ..new_mount(class, path, &kind)?
+        ..fresh
     };
     set_up(&ctx, &mut record).await?;
     store.put(&record)?;
@@ -220,10 +227,11 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
     Ok(Reply::none())
 }
 
-/// A mount at, above or below `path`.
+/// A mount at, above or below `path`. One that is being disabled is in nobody's way.
 pub(super) fn collision(all: &[MountRecord], path: &MountPath) -> Option<MountRecord> {
     let path = path.as_str();
-    all.iter().find(|r| r.path.as_str().starts_with(path) || path.starts_with(r.path.as_str())).cloned()
+    let mut there = all.iter().filter(|r| !r.going);
+    there.find(|r| r.path.as_str().starts_with(path) || path.starts_with(r.path.as_str())).cloned()
 }
 
 async fn disable(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
@@ -241,8 +249,10 @@ async fn disable(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
     let Some(mut record) = store.at(path.as_str()).await?.filter(|r| r.class == class) else {
         return Ok(Reply::none());
     };
-    // What does not fit into one batch is finished by the workers, also after a restart: the record stays, marked.
-    if clear(&ctx, &record).await? {
+    // What does not fit into one batch is finished by the workers, also after a restart: the record stays, marked. So it
+    // does while engines have secrets to take back, for which they need their data; and tokens are refused from now on
+    // because their mount is gone.
+    if !lease::has_any(ctx.txn(), &record.accessor).await? && clear(&ctx, &record).await? {
         store.delete(record.uuid)?;
     } else {
         record.going = true;

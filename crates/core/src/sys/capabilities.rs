@@ -69,7 +69,7 @@ async fn of_token(ctx: SysCtx, params: CapabilityParams) -> Answer {
         return Err(EngineError::bad("missing token"));
     }
     let store = TokenStore(ctx.txn());
-    match store.by_text(&params.token, ctx.now()).await? {
+    match store.by_text(&params.token, &ctx.state.mounts, ctx.now()).await? {
         Some((_, record)) => answer(&ctx, &*acl_for(&ctx, &record).await?, params),
         None => Err(EngineError::bad("1 error occurred:\n\t* invalid token\n\n")),
     }
@@ -81,7 +81,7 @@ async fn of_accessor(ctx: SysCtx, params: CapabilityParams) -> Answer {
     }
     let store = TokenStore(ctx.txn());
     let found = match store.by_accessor(&params.accessor).await? {
-        Some((hash, _)) => store.live(&hash, ctx.now()).await?,
+        Some((hash, _)) => store.live(&hash, &ctx.state.mounts, ctx.now()).await?,
         None => None,
     };
     match found {

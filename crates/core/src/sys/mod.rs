@@ -26,6 +26,7 @@ pub use keys::rotation_due;
 
 use crate::core::Core;
 use crate::identity::{self, IdentityStore};
+use crate::lease::{self, LeaseHash};
 use crate::login;
 use crate::mounts::{self, Move};
 use crate::policy::{self, Generation, PolicyStore};
@@ -49,6 +50,8 @@ pub enum Effect {
     CorsChanged,
     /// A mount has its new path; the status is kept for those who ask.
     MountMoved(Move),
+    /// Engines are asked to take these secrets back before the answer is out.
+    LeasesEnded(Vec<LeaseHash>),
     /// A device is taken off the broker.
     AuditRemoved(String),
     AuditedHeaders(AuditedHeaders),
@@ -150,6 +153,7 @@ impl Default for SysTables {
         system.extend(cors::routes());
         system.extend(wrapping::routes());
         system.extend(login::routes());
+        system.extend(lease::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),

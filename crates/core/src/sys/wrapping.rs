@@ -26,7 +26,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 
 async fn wrapper(ctx: &SysCtx, params: WrapperParams) -> Result<Wrapper, EngineError> {
     let text = params.token.filter(|t| !t.is_empty()).unwrap_or_else(|| ctx.token_text());
-    wrapping::find(ctx.txn(), &text, ctx.now()).await
+    wrapping::find(ctx.txn(), &text, &ctx.state.mounts, ctx.now()).await
 }
 
 async fn wrap(ctx: SysCtx, input: Input) -> Answer {
@@ -50,13 +50,13 @@ async fn lookup(ctx: SysCtx, params: WrapperParams) -> Answer {
 
 async fn unwrap(ctx: SysCtx, params: WrapperParams) -> Answer {
     let wrapper = wrapper(&ctx, params).await?;
-    Ok(wrapping::take(ctx.txn(), &wrapper).await?.into_reply())
+    Ok(wrapping::take(ctx.txn(), &wrapper, ctx.now()).await?.into_reply())
 }
 
 /// The new token lives as long as the first one did when it was made, or shorter if the caller asks for that.
 async fn rewrap(ctx: SysCtx, params: WrapperParams) -> Answer {
     let wrapper = wrapper(&ctx, params).await?;
-    let kept = wrapping::take(ctx.txn(), &wrapper).await?;
+    let kept = wrapping::take(ctx.txn(), &wrapper, ctx.now()).await?;
     let record = &wrapper.record;
     let asked = ctx.request.wrap;
     let wrap = WrapRequest {

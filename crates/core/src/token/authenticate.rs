@@ -57,7 +57,9 @@ pub async fn authenticate(
 ) -> Result<Option<Caller>, EngineError> {
     let Some(text) = request.token.as_ref() else { return Ok(None) };
     let store = TokenStore(txn);
-    let Some((hash, record)) = store.by_text(text.dangerous_expose(), now).await? else { return Ok(None) };
+    let Some((hash, record)) = store.by_text(text.dangerous_expose(), &state.mounts, now).await? else {
+        return Ok(None);
+    };
     if !address_allowed(&record, request.remote.map(|a| a.ip())) {
         return Ok(None);
     }

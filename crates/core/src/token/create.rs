@@ -34,6 +34,8 @@ pub struct NewToken {
     pub entity_id: String,
     pub bound_cidrs: Vec<String>,
     pub mount_accessor: String,
+    /// How many bytes of `path` name that mount; 0 = the token is not listed among the leases.
+    pub mount_length: usize,
     pub internal: Option<String>,
     pub kind: TokenKindRecord,
 }
@@ -59,6 +61,7 @@ impl NewToken {
             entity_id: String::new(),
             bound_cidrs: Vec::new(),
             mount_accessor: String::new(),
+            mount_length: 0,
             internal: None,
             kind: TokenKindRecord::Service,
         }
@@ -178,6 +181,7 @@ fn record_of(new: NewToken, now: Time) -> Result<TokenRecord, EngineError> {
         cubbyhole: ScopeId(random::bytes().map_err(no_randomness)?),
         max_ttl: new.max_ttl,
         mount_accessor: new.mount_accessor,
+        mount_length: new.mount_length,
         internal: new.internal,
         released: false,
     })

@@ -77,6 +77,7 @@ pub async fn create(ctx: SysCtx, params: CreateParams, way: Way) -> Answer {
         display_name: display_name(params.display_name.as_deref()),
         bound_cidrs: addresses_of(role.as_ref(), &parent.record)?,
         mount_accessor: ctx.ctx.mount.accessor.clone(),
+        mount_length: ctx.ctx.mount.path.len(),
         kind,
         ..NewToken::root(ctx.ctx.request.namespace, asked_id(&params).map(str::to_owned))
     };

@@ -19,6 +19,6 @@ mod tidying;
 
 pub use authenticate::{Caller, authenticate};
 pub use create::{NewToken, add_identity, issue};
-pub use revoke::{revoke_tree, sweep};
+pub use revoke::{revoke_tree, revoke_up_to, sweep};
 pub use routes::routes;
 pub use store::{TokenHash, TokenStore};

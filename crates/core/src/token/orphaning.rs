@@ -23,7 +23,7 @@ pub async fn revoke_alone(
     now: Time,
 ) -> Result<(), EngineError> {
     let all_told = tell_some(store, &hash, AT_ONCE).await?;
-    store.remove(&hash, record).await?;
+    store.remove(&hash, record, now).await?;
     if !all_told {
         let released = TokenRecord {
             released: true,
@@ -47,11 +47,12 @@ pub async fn release_some(
     store: &TokenStore<'_>,
     hash: TokenHash,
     record: &TokenRecord,
+    now: Time,
     limit: usize,
 ) -> Result<bool, EngineError> {
     let all_told = tell_some(store, &hash, limit).await?;
     if all_told {
-        store.remove(&hash, record).await?;
+        store.remove(&hash, record, now).await?;
     }
     Ok(all_told)
 }
@@ -166,7 +167,9 @@ mod tests {
         }
         let pass = family.server.core.gate.pass().unwrap();
         let txn = Txn::begin(&pass).unwrap();
-        crate::token::revoke::tidy(&txn, None, family.server.core.clock.now(), 10_000).await.unwrap();
+        let mounts = pass.owner().state.load_full();
+        let now = family.server.core.clock.now();
+        crate::token::revoke::tidy(&txn, None, &mounts.mounts, now, 10_000).await.unwrap();
         txn.commit(()).await.unwrap();
         drop((txn, pass));
         assert!(family.all_children_work().await);

@@ -5,6 +5,7 @@
 
 use super::orphaning::release_some;
 use super::store::{TokenHash, TokenStore};
+use crate::state::MountTable;
 use bulla_barrier::{BarrierError, Txn};
 use bulla_kit::EngineError;
 use bulla_types::{Seconds, Time};
@@ -23,12 +24,16 @@ pub async fn revoke_tree(txn: &Arc<Txn>, root: TokenHash, now: Time) -> Result<(
     revoke_up_to(txn, root, now, AT_ONCE).await
 }
 
-async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(), EngineError> {
+/// As [`revoke_tree`], with the number of tokens that are removed at once.
+///
+/// # Errors
+/// As [`revoke_tree`].
+pub async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(), EngineError> {
     if TokenStore(txn).get(&root).await?.is_some_and(|record| record.released) {
         // It is gone already, and what was below it no longer is.
         return Ok(());
     }
-    let (_, finished) = remove_some(txn, root, limit).await?;
+    let (_, finished) = remove_some(txn, root, now, limit).await?;
     if !finished {
         let store = TokenStore(txn);
         if let Some(mut record) = store.get(&root).await? {
@@ -41,7 +46,7 @@ async fn revoke_up_to(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) 
 
 /// Removes at most `limit` tokens of a tree, always children before parents. Answers how many went and whether that was
 /// all; if not, calling again goes on.
-async fn remove_some(txn: &Arc<Txn>, root: TokenHash, limit: usize) -> Result<(usize, bool), EngineError> {
+async fn remove_some(txn: &Arc<Txn>, root: TokenHash, now: Time, limit: usize) -> Result<(usize, bool), EngineError> {
     let store = TokenStore(txn);
     let mut gone = 0;
     let mut path = vec![(root, store.children(&root, limit).await?)];
@@ -56,7 +61,7 @@ async fn remove_some(txn: &Arc<Txn>, root: TokenHash, limit: usize) -> Result<(u
         }
         let hash = *hash;
         if let Some(record) = store.get(&hash).await? {
-            store.remove(&hash, &record).await?;
+            store.remove(&hash, &record, now).await?;
             gone += 1;
         }
         path.pop();
@@ -100,14 +105,14 @@ async fn take_back(txn: &Arc<Txn>, hash: TokenHash, now: Time, limit: usize) -> 
     let store = TokenStore(txn);
     match store.get(&hash).await? {
         Some(record) if record.expired(now) && record.released => {
-            Ok((limit, release_some(&store, hash, &record, limit).await?))
+            Ok((limit, release_some(&store, hash, &record, now, limit).await?))
         }
-        Some(record) if record.expired(now) => remove_some(txn, hash, limit).await,
+        Some(record) if record.expired(now) => remove_some(txn, hash, now, limit).await,
         _ => Ok((0, true)),
     }
 }
 
-/// One step of `auth/token/tidy`: looks at `limit` tokens after `after` and takes back those whose parent is gone.
+/// One step of `auth/token/tidy`: looks at `limit` tokens after `after` and takes back those whose parent or mount is gone.
 /// Answers where the next step begins; `None` = all have been looked at.
 ///
 /// # Errors
@@ -115,13 +120,14 @@ async fn take_back(txn: &Arc<Txn>, hash: TokenHash, now: Time, limit: usize) -> 
 pub async fn tidy(
     txn: &Arc<Txn>,
     after: Option<TokenHash>,
+    mounts: &MountTable,
     now: Time,
     limit: usize,
 ) -> Result<Option<TokenHash>, EngineError> {
     let store = TokenStore(txn);
     let page = store.page(after.as_ref(), limit).await?;
     for (hash, _) in &page {
-        if store.get(hash).await?.is_some() && store.live(hash, now).await?.is_none() {
+        if store.get(hash).await?.is_some() && store.live(hash, mounts, now).await?.is_none() {
             revoke_up_to(txn, *hash, now, limit).await?;
         }
     }

@@ -100,7 +100,7 @@ async fn accessors(ctx: SysCtx, params: AccessorsParams) -> Answer {
 
 /// A live token by its text.
 async fn find(ctx: &SysCtx, id: &str) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
-    TokenStore(ctx.txn()).by_text(id, ctx.now()).await
+    TokenStore(ctx.txn()).by_text(id, &ctx.state.mounts, ctx.now()).await
 }
 
 async fn find_accessor(ctx: &SysCtx, accessor: &str) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
@@ -109,7 +109,7 @@ async fn find_accessor(ctx: &SysCtx, accessor: &str) -> Result<Option<(TokenHash
     }
     let store = TokenStore(ctx.txn());
     let Some((hash, _)) = store.by_accessor(accessor).await? else { return Ok(None) };
-    Ok(store.live(&hash, ctx.now()).await?.map(|record| (hash, record)))
+    Ok(store.live(&hash, &ctx.state.mounts, ctx.now()).await?.map(|record| (hash, record)))
 }
 
 async fn lookup(ctx: SysCtx, params: TokenParams) -> Answer {
@@ -248,7 +248,7 @@ async fn revoke_orphan(ctx: SysCtx, params: TokenParams) -> Answer {
     refuse_batch(&token)?;
     let store = TokenStore(ctx.txn());
     let hash = store.hash(&token);
-    let Some(record) = store.live(&hash, ctx.now()).await? else {
+    let Some(record) = store.live(&hash, &ctx.state.mounts, ctx.now()).await? else {
         return Err(EngineError::bad("token to revoke not found"));
     };
     revoke_alone(&store, hash, &record, ctx.now()).await?;

@@ -1,6 +1,8 @@
 //! Where tokens lie: record, accessor, children and expiry, all under keyed hashes and times.
 
 use super::batch;
+use crate::lease;
+use crate::state::MountTable;
 use bulla_barrier::{Keyspace, PhysicalKey, Txn, View, plain_key, plain_range};
 use bulla_kit::EngineError;
 use bulla_records::{TokenKindRecord, TokenRecord, decode, encode};
@@ -34,31 +36,44 @@ impl TokenStore<'_> {
         }
     }
 
-    /// A token that is in force: neither it nor any token above it is over. What is above it is read at each use, so
+    /// A token that is in force: neither it nor any token above it is over, and the mounts that made them are there. What is above it is read at each use, so
     /// that a revocation holds for everything below at once, however long taking back the tree may last.
     ///
     /// # Errors
     /// Storage.
-    pub async fn live(&self, hash: &TokenHash, now: Time) -> Result<Option<TokenRecord>, EngineError> {
+    pub async fn live(
+        &self,
+        hash: &TokenHash,
+        mounts: &MountTable,
+        now: Time,
+    ) -> Result<Option<TokenRecord>, EngineError> {
         let Some(record) = self.get(hash).await? else { return Ok(None) };
-        Ok(self.in_force(&record, now).await?.then_some(record))
+        Ok(self.in_force(&record, mounts, now).await?.then_some(record))
     }
 
     /// The token whose text a client sent, if it is in force: a stored one, or a batch token that carries its own record.
     ///
     /// # Errors
     /// Storage.
-    pub async fn by_text(&self, text: &str, now: Time) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
+    pub async fn by_text(
+        &self,
+        text: &str,
+        mounts: &MountTable,
+        now: Time,
+    ) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
         let hash = self.hash(text);
         if !batch::looks_like(text) {
-            return Ok(self.live(&hash, now).await?.map(|record| (hash, record)));
+            return Ok(self.live(&hash, mounts, now).await?.map(|record| (hash, record)));
         }
         let Some(record) = batch::open(self.0, text) else { return Ok(None) };
-        Ok(self.in_force(&record, now).await?.then_some((hash, record)))
+        Ok(self.in_force(&record, mounts, now).await?.then_some((hash, record)))
     }
 
-    async fn in_force(&self, record: &TokenRecord, now: Time) -> Result<bool, EngineError> {
-        if record.released || record.expired(now) || record.uses == Some(0) {
+    async fn in_force(&self, record: &TokenRecord, mounts: &MountTable, now: Time) -> Result<bool, EngineError> {
+        // A method that has been disabled must not leave its tokens behind. Core's own (root, wrapping) name no mount.
+        let mount_gone =
+            |record: &TokenRecord| !record.mount_accessor.is_empty() && !mounts.has(&record.mount_accessor);
+        if record.released || record.expired(now) || record.uses == Some(0) || mount_gone(record) {
             return Ok(false);
         }
         let mut above = record.parent.clone();
@@ -71,7 +86,7 @@ impl TokenStore<'_> {
                     let direct = record.parent.as_ref() == Some(&text);
                     return Ok(record.kind != TokenKindRecord::Batch || !direct);
                 }
-                Some(parent) if !parent.expired(now) => above = parent.parent,
+                Some(parent) if !parent.expired(now) && !mount_gone(&parent) => above = parent.parent,
                 _ => return Ok(false),
             }
         }
@@ -102,7 +117,7 @@ impl TokenStore<'_> {
         if let Some(end) = record.expires {
             self.0.put(expiry_key(end, hash), Vec::new());
         }
-        Ok(())
+        lease::name_token(self.0, hash, record)
     }
 
     /// Moves a token's end, record and index together.
@@ -115,8 +130,8 @@ impl TokenStore<'_> {
         self.put(hash, record)
     }
 
-    /// Deletes a token and all that points to it. Its children are the caller's business.
-    pub async fn remove(&self, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
+    /// Deletes a token and all that points to it; its leases end with it. Its children are the caller's business.
+    pub async fn remove(&self, hash: &TokenHash, record: &TokenRecord, now: Time) -> Result<(), EngineError> {
         self.0.delete(Self::record_key(hash));
         self.0.delete(self.accessor_key(record.accessor.as_str()));
         if let Some(parent) = parent_of(record) {
@@ -125,6 +140,8 @@ impl TokenStore<'_> {
         if let Some(end) = record.expires {
             self.0.delete(expiry_key(end, hash));
         }
+        lease::forget_token(self.0, hash, record)?;
+        lease::token_gone(self.0, hash, now).await?;
         let cubbyhole = View::new(self.0, record.cubbyhole);
         // What a cubbyhole holds beyond these names stays behind: nobody can read it any more, and nothing clears it yet.
         cubbyhole.clear(10_000).await?;

@@ -9,6 +9,7 @@ pub use jwt::unfold;
 
 use crate::answer::Outcome;
 use crate::request::WrapRequest;
+use crate::state::MountTable;
 use crate::token::{NewToken, TokenHash, TokenStore, issue};
 use bulla_barrier::{Txn, View};
 use bulla_kit::{EngineError, Reply};
@@ -125,8 +126,8 @@ pub async fn keep(
 ///
 /// # Errors
 /// There is none, it has been used, its time is over, or it is a token of another kind: all the same from outside.
-pub async fn find(txn: &Arc<Txn>, text: &str, now: Time) -> Result<Wrapper, EngineError> {
-    let found = TokenStore(txn).by_text(text, now).await?;
+pub async fn find(txn: &Arc<Txn>, text: &str, mounts: &MountTable, now: Time) -> Result<Wrapper, EngineError> {
+    let found = TokenStore(txn).by_text(text, mounts, now).await?;
     let wraps = |record: &TokenRecord| record.policies == [PolicyName::response_wrapping()];
     match found.filter(|(_, record)| wraps(record)) {
         Some((hash, record)) => Ok(Wrapper { hash, record }),
@@ -138,10 +139,10 @@ pub async fn find(txn: &Arc<Txn>, text: &str, now: Time) -> Result<Wrapper, Engi
 ///
 /// # Errors
 /// It has been taken already; storage.
-pub async fn take(txn: &Arc<Txn>, wrapper: &Wrapper) -> Result<Kept, EngineError> {
+pub async fn take(txn: &Arc<Txn>, wrapper: &Wrapper, now: Time) -> Result<Kept, EngineError> {
     let bytes = View::new(txn, wrapper.record.cubbyhole).get(NAME).await?;
     let bytes = bytes.ok_or_else(|| EngineError::bad(NOT_VALID))?;
-    TokenStore(txn).remove(&wrapper.hash, &wrapper.record).await?;
+    TokenStore(txn).remove(&wrapper.hash, &wrapper.record, now).await?;
     decode("wrapped answer", &bytes).map_err(|_| EngineError::damaged("wrapped answer"))
 }
 

@@ -4,12 +4,14 @@
 //! engine stores for itself (the engine's own `records.rs`).
 
 mod identity;
+mod lease;
 mod lockout;
 mod mount;
 mod policy;
 mod token;
 
 pub use identity::{AliasRecord, EntityRecord, GroupKind, GroupRecord, Metadata};
+pub use lease::{EndingRecord, LeaseRecord, RevocationRecord};
 pub use lockout::FailedLogins;
 pub use mount::{MountClass, MountConfig, MountRecord, TokenTypeTune, UserLockout};
 pub use policy::PolicyRecord;
