@@ -2,30 +2,37 @@
 
 use crate::config::Environment;
 use crate::options::{DevOptions, DevSecret, DevTls, Options};
-use crate::server;
-use bulla_cli::{DevKv, ServerOptions};
+use crate::{diagnose, server};
+use bulla_cli::{Check, DevKv, DiagnoseOptions, ServerOptions};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the command line; `args` begins with the program's name.
 pub fn run(args: Vec<OsString>) -> ExitCode {
-    bulla_cli::main(args, serve)
+    bulla_cli::main(args, Binary)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the command line gives its options away")]
-fn serve(asked: ServerOptions) -> ExitCode {
-    match options(&asked) {
-        Ok(options) => {
-            let variables =
-                std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-            server::run(&options, &Environment::of(variables))
-        }
-        Err(problem) => {
-            let _ = writeln!(std::io::stderr(), "{problem}");
-            ExitCode::FAILURE
+struct Binary;
+
+impl bulla_cli::Binary for Binary {
+    fn serve(self, asked: ServerOptions) -> ExitCode {
+        match options(&asked) {
+            Ok(options) => server::run(&options, &environment()),
+            Err(problem) => {
+                let _ = writeln!(std::io::stderr(), "{problem}");
+                ExitCode::FAILURE
+            }
         }
     }
+
+    fn diagnose(self, asked: DiagnoseOptions) -> Check {
+        diagnose::run(&asked, &environment())
+    }
+}
+
+fn environment() -> Environment {
+    Environment::of(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))))
 }
 
 fn options(asked: &ServerOptions) -> Result<Options, &'static str> {

@@ -9,6 +9,7 @@
 mod args;
 mod config;
 mod dev;
+mod diagnose;
 mod house;
 mod log;
 mod log_levels;

@@ -45,11 +45,17 @@ pub enum Run {
     Here(fn(&mut Ctx) -> Done),
     /// Handed to the binary, which alone knows how to be a server.
     Server,
+    /// Looked up by the binary, which alone knows what a server needs.
+    Diagnose,
 }
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if matches!(self, Self::Server) { "Server" } else { "Here" })
+        f.write_str(match self {
+            Self::Here(_) => "Here",
+            Self::Server => "Server",
+            Self::Diagnose => "Diagnose",
+        })
     }
 }
 

@@ -10,13 +10,16 @@
 
 mod command;
 mod commands;
+mod completion;
 mod context;
 mod data;
+mod diagnosis;
 mod dry_run;
 mod env;
 mod failure;
 mod flags;
 mod help;
+mod man;
 mod output;
 mod program;
 mod show;
@@ -28,10 +31,18 @@ mod tests;
 
 use std::{ffi::OsString, process::ExitCode};
 
-pub use commands::server::{DevKv, DevOptions, ServerOptions};
+pub use commands::{
+    operator_diagnose::DiagnoseOptions,
+    server::{DevKv, DevOptions, ServerOptions},
+};
+pub use diagnosis::{Check, Verdict};
 
 use crate::{
     command::{Command, Run},
+    commands::{
+        documents::{self, Wanted},
+        operator_diagnose,
+    },
     context::Ctx,
     env::Env,
     flags::{FlagError, Flags},
@@ -42,19 +53,16 @@ use crate::{
 /// Exit code for words that are no command, as shells use it.
 const NO_COMMAND: u8 = 127;
 
-/// Runs a server until it ends. Called on the main thread, outside of any async runtime.
-pub trait Server {
-    fn run(self, options: ServerOptions) -> ExitCode;
-}
-
-impl<F: FnOnce(ServerOptions) -> ExitCode> Server for F {
-    fn run(self, options: ServerOptions) -> ExitCode {
-        self(options)
-    }
+/// What only the binary can do. Called on the main thread, outside of any async runtime.
+pub trait Binary {
+    /// Runs a server until it ends.
+    fn serve(self, options: ServerOptions) -> ExitCode;
+    /// Looks at what a server would find, and changes nothing.
+    fn diagnose(self, options: DiagnoseOptions) -> Check;
 }
 
 /// The whole command line; `args` begins with the program's name.
-pub fn main(args: Vec<OsString>, server: impl Server) -> ExitCode {
+pub fn main(args: Vec<OsString>, binary: impl Binary) -> ExitCode {
     let mut ui = Ui::of_process();
     let mut words = Vec::with_capacity(args.len());
     for arg in args {
@@ -68,7 +76,12 @@ pub fn main(args: Vec<OsString>, server: impl Server) -> ExitCode {
     }
     match run(&words, ui, Env::of_process()) {
         Next::Exit(code) => ExitCode::from(code),
-        Next::Serve(options) => server.run(*options),
+        Next::Serve(options) => binary.serve(*options),
+        Next::Diagnose(options, mut ctx) => {
+            let found = binary.diagnose(options);
+            let shown = operator_diagnose::show(&mut ctx, &found);
+            ExitCode::from(ended(shown, &mut ctx.ui))
+        }
     }
 }
 
@@ -80,6 +93,7 @@ pub fn version_line(argv0: &str) -> String {
 enum Next {
     Exit(u8),
     Serve(Box<ServerOptions>),
+    Diagnose(DiagnoseOptions, Box<Ctx>),
 }
 
 fn run(words: &[String], mut ui: Ui, env: Env) -> Next {
@@ -90,6 +104,17 @@ fn run(words: &[String], mut ui: Ui, env: Env) -> Next {
     {
         ui.say(&program.version_line(&env));
         return Next::Exit(0);
+    }
+    if let Some(candidates) = completion::asked(&env) {
+        // bash names what it replaces behind the name of the command.
+        let word = words.get(1).map(String::as_str);
+        candidates.iter().for_each(|one| ui.say(&completion::behind(one, word)));
+        return Next::Exit(0);
+    }
+    if let [only] = words
+        && let Some(wanted) = install_flag(only)
+    {
+        return Next::Exit(install(&env, program, wanted, &mut ui));
     }
     let Some((command, rest)) = find(words) else { return Next::Exit(no_command(words, program, &mut ui)) };
     let (flags, args) = match Flags::parse(rest, command.tables()) {
@@ -116,22 +141,54 @@ fn run(words: &[String], mut ui: Ui, env: Env) -> Next {
             let options = ServerOptions { program: program.name(), version, ..ServerOptions::of(&flags, &env) };
             Next::Serve(Box::new(options))
         }
-        Run::Here(run) => Next::Exit(carry_out(run, Ctx::new(flags, args, ui, env, program))),
+        Run::Here(run) => match Ctx::new(flags, args, ui, env, program) {
+            Ok(mut ctx) => {
+                let done = run(&mut ctx);
+                Next::Exit(ended(done, &mut ctx.ui))
+            }
+            Err((mut ui, failure)) => Next::Exit(ended(Err(failure), &mut ui)),
+        },
+        Run::Diagnose => match Ctx::new(flags, args, ui, env, program) {
+            Ok(mut ctx) => match operator_diagnose::options(&ctx) {
+                Ok(options) => Next::Diagnose(options, Box::new(ctx)),
+                Err(failure) => Next::Exit(ended(Err(failure), &mut ctx.ui)),
+            },
+            Err((mut ui, failure)) => Next::Exit(ended(Err(failure), &mut ui)),
+        },
     }
 }
 
-fn carry_out(run: fn(&mut Ctx) -> failure::Done, ctx: Result<Ctx, (Ui, failure::Failure)>) -> u8 {
-    let (mut ui, failure) = match ctx {
-        Ok(mut ctx) => match run(&mut ctx) {
-            Ok(code) => return code,
-            Err(failure) => (ctx.ui, failure),
-        },
-        Err(early) => early,
-    };
-    if !failure.text.is_empty() {
-        ui.warn(&failure.text);
+fn install_flag(word: &str) -> Option<Wanted> {
+    match word.trim_start_matches('-') {
+        _ if !word.starts_with('-') => None,
+        "autocomplete-install" => Some(Wanted::There),
+        "autocomplete-uninstall" => Some(Wanted::Gone),
+        _ => None,
     }
-    failure.code
+}
+
+fn install(env: &Env, program: Program, wanted: Wanted, ui: &mut Ui) -> u8 {
+    match documents::install(env, program, wanted) {
+        Ok(files) => {
+            let word = if wanted == Wanted::There { "Installed in" } else { "Removed from" };
+            files.iter().for_each(|file| ui.say(&format!("{word} {}", file.display())));
+            0
+        }
+        Err(why) => {
+            ui.warn(&format!("Error: {why}"));
+            1
+        }
+    }
+}
+
+/// The exit code, after saying what went wrong if anything did.
+fn ended(done: failure::Done, ui: &mut Ui) -> u8 {
+    done.unwrap_or_else(|failure| {
+        if !failure.text.is_empty() {
+            ui.warn(&failure.text);
+        }
+        failure.code
+    })
 }
 
 /// The command with the most words at the front, and the words behind it.

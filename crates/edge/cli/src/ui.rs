@@ -11,21 +11,32 @@ pub struct Ui {
     input: Option<Box<dyn Read>>,
     /// Standard output is a person's terminal.
     pub out_is_terminal: bool,
+    /// It is one that shows colours, and its owner has not asked for none (`NO_COLOR`).
+    colours: bool,
 }
 
 impl Ui {
     pub fn of_process() -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_none_or(|kind| kind.is_empty() || kind == "dumb");
         Self {
             out: Box::new(std::io::stdout()),
             err: Box::new(std::io::stderr()),
             input: Some(Box::new(std::io::stdin())),
-            out_is_terminal: std::io::stdout().is_terminal(),
+            out_is_terminal: terminal,
+            colours: terminal && !dumb && !is_set("NO_COLOR"),
         }
     }
 
     #[cfg(test)]
     pub fn of_test(out: Box<dyn Write>, err: Box<dyn Write>, input: Box<dyn Read>) -> Self {
-        Self { out, err, input: Some(input), out_is_terminal: false }
+        Self { out, err, input: Some(input), out_is_terminal: false, colours: false }
+    }
+
+    /// The text in a colour of the terminal (a number of ECMA-48); as it is if nobody would see it.
+    pub fn coloured(&self, text: &str, colour: u8) -> String {
+        if self.colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     /// A line or more on standard output. A reader that went away is no reason to complain.

@@ -27,7 +27,7 @@ mod store;
 mod window;
 
 pub use batch::{Batch, Change, Key, ReadSet};
-pub use disk::DiskOptions;
+pub use disk::{DiskOptions, Found, inspect};
 pub use engine::{Engine, Reads, Room, View, WriteError};
 pub use error::{CommitError, OpenError, StoreError, What};
 pub use group::Group;

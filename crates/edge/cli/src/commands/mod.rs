@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+pub mod documents;
 mod generic;
 mod kv;
 mod kv_metadata;
@@ -12,6 +13,7 @@ mod mounts;
 mod mounts_list;
 mod namespace;
 mod operator;
+pub mod operator_diagnose;
 mod operator_generate_root;
 mod operator_keys;
 mod operator_rekey;
@@ -47,7 +49,9 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         operator_keys::COMMANDS,
         operator_rekey::COMMANDS,
         operator_generate_root::COMMANDS,
+        operator_diagnose::COMMANDS,
         version::COMMANDS,
+        documents::COMMANDS,
     ]
     .into_iter()
     .flatten()

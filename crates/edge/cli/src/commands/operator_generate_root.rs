@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     operator::pgp_keys,
-    operator_rounds::{CANCEL, INIT, NONCE, STATUS, fetch, give_share, member},
+    operator_rounds::{CANCEL, INIT, NONCE, STATUS, fetch, give_share, member, place},
 };
 use crate::{
     command::{Command, Kind, Run},
@@ -37,29 +37,32 @@ pub static COMMANDS: &[Command] = &[Command {
     run: Run::Here(generate_root),
 }];
 
-const ATTEMPT: &str = "sys/generate-root/attempt";
+/// With a token, and without.
+const PLACES: (&str, &str) = ("sys/generate-root-token", "sys/generate-root");
 
 fn generate_root(ctx: &mut Ctx) -> Done {
-    let flags = &ctx.flags;
-    if let Some(encoded) = flags.filled("decode") {
-        let (encoded, otp) = (encoded.to_owned(), flags.filled("otp").unwrap_or_default().to_owned());
+    if let Some(encoded) = ctx.flags.filled("decode") {
+        let (encoded, otp) = (encoded.to_owned(), ctx.flags.filled("otp").unwrap_or_default().to_owned());
         return decode(ctx, &encoded, &otp);
     }
-    if flags.on("generate-otp") {
-        return generate_otp(ctx);
+    let base = place(ctx, PLACES.0, PLACES.1, "attempt")?;
+    let attempt = format!("{base}/attempt");
+    if ctx.flags.on("generate-otp") {
+        return generate_otp(ctx, &attempt);
     }
+    let flags = &ctx.flags;
     if flags.on("cancel") {
-        ctx.send("Error canceling root token generation", Request::delete(ATTEMPT))?;
+        ctx.send("Error canceling root token generation", Request::delete(&attempt))?;
         ctx.ui.say("Success! Root token generation canceled (if it was started)");
         return Ok(0);
     }
     if flags.on("status") {
-        let status = fetch(ctx, "Error getting root generation status", Request::get(ATTEMPT))?;
+        let status = fetch(ctx, "Error getting root generation status", Request::get(&attempt))?;
         return show_generation(ctx, &status);
     }
     if !flags.on("init") {
-        let status =
-            give_share(ctx, "Error posting unseal key", ATTEMPT, "sys/generate-root/update", "Root generation")?;
+        let update = format!("{base}/update");
+        let status = give_share(ctx, "Error posting unseal key", &attempt, &update, "Root generation")?;
         return show_generation(ctx, &status);
     }
     let mut body = Json::Object(Vec::new());
@@ -69,7 +72,7 @@ fn generate_root(ctx: &mut Ctx) -> Done {
     if let Some(file) = flags.filled("pgp-key") {
         body.set("pgp_key", Json::text(pgp_keys(&[file.to_owned()])?.swap_remove(0)));
     }
-    let status = fetch(ctx, "Error initializing root generation", Request::put(ATTEMPT, &body))?;
+    let status = fetch(ctx, "Error initializing root generation", Request::put(&attempt, &body))?;
     show_generation(ctx, &status)
 }
 
@@ -125,8 +128,8 @@ fn decoded(encoded: &str, otp: &str) -> Result<Zeroizing<String>, &'static str> 
     String::from_utf8(plain).map(Zeroizing::new).map_err(|_| "the password does not fit the token")
 }
 
-fn generate_otp(ctx: &mut Ctx) -> Done {
-    let status = fetch(ctx, "Error getting root generation status", Request::get(ATTEMPT))?;
+fn generate_otp(ctx: &mut Ctx, attempt: &str) -> Done {
+    let status = fetch(ctx, "Error getting root generation status", Request::get(attempt))?;
     let length = status.get("otp_length").and_then(Json::as_i64).unwrap_or_default();
     let length = usize::try_from(length).ok().filter(|n| (1..=256).contains(n));
     let length = length.ok_or_else(|| Failure::remote("the server did not say how long the password must be"))?;

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::{
     operator::pgp_keys,
-    operator_rounds::{CANCEL, INIT, NONCE, STATUS, fetch, give_share, member},
+    operator_rounds::{CANCEL, INIT, NONCE, STATUS, fetch, give_share, member, place},
 };
 use crate::{
     command::{Command, Kind, Run},
@@ -43,11 +43,12 @@ pub static COMMANDS: &[Command] = &[Command {
 }];
 
 fn rekey(ctx: &mut Ctx) -> Done {
-    let base = match ctx.flags.filled("target").unwrap_or("barrier") {
-        "barrier" => "sys/rekey",
-        "recovery" | "hsm" => "sys/rekey-recovery-key",
+    let (ours, old) = match ctx.flags.filled("target").unwrap_or("barrier") {
+        "barrier" => ("sys/rotate/root", "sys/rekey"),
+        "recovery" | "hsm" => ("sys/rotate/recovery", "sys/rekey-recovery-key"),
         other => return Err(Failure::local(format!("Unknown target: {other}"))),
     };
+    let base = place(ctx, ours, old, "init")?;
     let flags = &ctx.flags;
     let round = if flags.on("verify") && !flags.on("init") { "verify" } else { "init" };
     if flags.on("backup-delete") {

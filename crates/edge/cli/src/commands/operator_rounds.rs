@@ -10,6 +10,21 @@ pub const CANCEL: Flag = Flag::switch("cancel", "End the round; the shares given
 pub const STATUS: Flag = Flag::switch("status", "Show how far the round is.");
 pub const NONCE: Flag = Flag::text("nonce", "Nonce of the round the share is for.");
 
+/// Where a round is kept: at `ours`, for callers with a token, or at `old`, for anybody. Servers close the old routes by
+/// default, and those of other makes have no others.
+pub fn place(ctx: &mut Ctx, ours: &'static str, old: &'static str, round: &str) -> Result<&'static str, Failure> {
+    if ctx.token().is_none() {
+        return Ok(old);
+    }
+    if ctx.is_dry_run() {
+        return Ok(ours);
+    }
+    let request = Request::get(&format!("{ours}/{round}"));
+    let asked = ctx.quietly(async |client| client.send(&request).await)?;
+    // Anything but "no such route" is for the command's own request to report.
+    Ok(if asked.is_err_and(|error| error.status() == Some(404)) { old } else { ours })
+}
+
 /// Gives one share, asking for it if there is no word, with the nonce of the running round.
 pub fn give_share(
     ctx: &mut Ctx,

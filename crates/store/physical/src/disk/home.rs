@@ -10,8 +10,8 @@ use rustix::fs::{FlockOperation, flock};
 use super::counter::{self, StoreId};
 use crate::OpenError;
 
-const MARKER: &str = "bulla-store";
-const LOCK: &str = "lock";
+pub(super) const MARKER: &str = "bulla-store";
+pub(super) const LOCK: &str = "lock";
 const FORMAT: u64 = 1;
 /// What may lie in a directory that is not a store yet: the beginnings of one, and what a fresh file system brings.
 const BEGINNINGS: &[&str] = &[LOCK, counter::FILE, "counter.new", "bulla-store.new", "lost+found"];
@@ -73,7 +73,7 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     }
 }
 
-fn only_beginnings(dir: &Path) -> io::Result<bool> {
+pub(super) fn only_beginnings(dir: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
         if !BEGINNINGS.iter().any(|known| name == *known) {
@@ -105,7 +105,7 @@ fn begin(dir: &Path) -> io::Result<StoreId> {
     Ok(id)
 }
 
-fn read_marker(dir: &Path, marker: &Path) -> Result<StoreId, OpenError> {
+pub(super) fn read_marker(dir: &Path, marker: &Path) -> Result<StoreId, OpenError> {
     let bytes = fs::read(marker).map_err(|cause| OpenError::Io { dir: dir.to_path_buf(), cause })?;
     let text = String::from_utf8_lossy(&bytes);
     let mut lines = text.lines();

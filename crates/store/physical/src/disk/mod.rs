@@ -14,6 +14,7 @@
 
 mod counter;
 mod home;
+mod inspect;
 mod keeper;
 mod open;
 mod view;
@@ -27,6 +28,7 @@ use fjall::{AbstractTree, Database, Keyspace, PersistMode};
 
 use self::counter::StoreId;
 use self::home::Home;
+pub use self::inspect::{Found, inspect};
 use self::keeper::Keeper;
 pub(crate) use self::view::DiskView;
 use crate::{Change, Engine, Group, RESERVED, Room, View, WriteError};

@@ -1,0 +1,38 @@
+//! Audit devices of the configuration: can they take records?
+
+use super::files;
+use crate::config::{AuditBlock, Config};
+use bulla_cli::Check;
+use std::path::Path;
+
+/// Words that name no file.
+const NO_FILES: [&str; 3] = ["stdout", "stderr", "discard"];
+
+pub fn check(name: &str, config: &Config) -> Check {
+    if config.audit.is_empty() {
+        return Check::skipped(
+            name,
+            "none is configured; devices enabled through the API are known to the server alone",
+        );
+    }
+    Check::of(name, config.audit.iter().map(device).collect())
+}
+
+fn device(block: &AuditBlock) -> Check {
+    let name = format!("{} {}", block.kind, block.path);
+    let file = block.options.get("file_path").or_else(|| block.options.get("path"));
+    match (block.kind.as_str(), file) {
+        ("file", None) => Check::broken(&name, "`file_path` is missing", "Name the file in the options of the device."),
+        ("file", Some(file)) if NO_FILES.contains(&file.as_str()) => Check::fine(&name, file.clone()),
+        ("file", Some(file)) => match files::can_write(Path::new(file)) {
+            Ok(()) => Check::fine(&name, file.clone()),
+            Err(problem) => Check::broken(
+                &name,
+                problem,
+                "Make the folder and let the server's user write there: without an audit device that takes records \
+                 nothing is answered.",
+            ),
+        },
+        _ => Check::skipped(&name, "only the server can tell"),
+    }
+}

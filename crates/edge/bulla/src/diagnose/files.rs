@@ -1,0 +1,47 @@
+//! What several checks ask of files: may they be made here, how much room is there?
+
+use rustix::fs::{Access, access, statvfs};
+use std::path::{Path, PathBuf};
+
+/// May this process make or write the file? `Err` says what stands in the way.
+pub fn can_write(file: &Path) -> Result<(), String> {
+    if file.exists() {
+        return access(file, Access::WRITE_OK)
+            .map_err(|cause| format!("`{}` cannot be written: {cause}", file.display()));
+    }
+    let folder = parent(file);
+    if !folder.is_dir() {
+        return Err(format!("there is no folder `{}`", folder.display()));
+    }
+    can_make_in(&folder)
+}
+
+/// May this process make files in the folder?
+pub fn can_make_in(folder: &Path) -> Result<(), String> {
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|cause| format!("nothing can be made in `{}`: {cause}", folder.display()))
+}
+
+/// The nearest folder above, or at, `path` that exists.
+pub fn nearest(path: &Path) -> PathBuf {
+    let mut folder = path.to_path_buf();
+    while !folder.is_dir() {
+        folder = parent(&folder);
+    }
+    folder
+}
+
+/// Bytes this user may still write there, and bytes there are at all.
+pub fn room(folder: &Path) -> Option<(u64, u64)> {
+    let about = statvfs(folder).ok()?;
+    Some((about.f_bavail.saturating_mul(about.f_frsize), about.f_blocks.saturating_mul(about.f_frsize)))
+}
+
+/// The folder a file is in; relative names are in the working directory.
+fn parent(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) => folder.to_path_buf(),
+        None => PathBuf::from("/"),
+    }
+}

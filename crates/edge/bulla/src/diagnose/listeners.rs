@@ -1,0 +1,85 @@
+//! Listeners: certificates that fit, ports that are free.
+
+use super::{certificate, files};
+use crate::config::Config;
+use bulla_cli::Check;
+use bulla_http::{Address, Settings};
+use std::io::ErrorKind;
+use std::net::{TcpListener, ToSocketAddrs};
+use std::path::Path;
+
+/// `running` is the server that uses the store, which then has the ports too.
+pub fn check(name: &str, config: &Config, running: Option<u32>) -> Check {
+    if config.listeners.is_empty() {
+        return Check::skipped(name, "none is configured");
+    }
+    Check::of(name, config.listeners.iter().map(|settings| listener(settings, running)).collect())
+}
+
+fn listener(settings: &Settings, running: Option<u32>) -> Check {
+    let (name, place) = match &settings.address {
+        Address::Tcp(address) => (format!("tcp {address}"), port(address, running)),
+        Address::Unix { path, .. } => (format!("unix {}", path.display()), socket(path, running)),
+    };
+    let mut parts = vec![place];
+    match &settings.tls {
+        Some(tls) => parts.extend(certificate::checks(settings, tls)),
+        None => parts.push(plain(&settings.address)),
+    }
+    Check::of(&name, parts)
+}
+
+fn plain(address: &Address) -> Check {
+    let name = "TLS";
+    match address {
+        Address::Unix { .. } => Check::skipped(name, "nobody listens in on a socket of the file system"),
+        Address::Tcp(address) if is_local(address) => Check::fine(name, "off, and the address is local"),
+        Address::Tcp(_) => Check::doubtful(
+            name,
+            "off: tokens and secrets cross the network for everybody to read",
+            "Name `tls_cert_file` and `tls_key_file`, or listen on 127.0.0.1 behind something that ends TLS.",
+        ),
+    }
+}
+
+fn is_local(address: &str) -> bool {
+    address.to_socket_addrs().is_ok_and(|mut found| found.all(|one| one.ip().is_loopback()))
+}
+
+/// Taken for a moment and given back.
+fn port(address: &str, running: Option<u32>) -> Check {
+    let name = "Port";
+    let problem = match TcpListener::bind(address) {
+        Ok(_) => return Check::fine(name, "free"),
+        Err(problem) => problem,
+    };
+    match (problem.kind(), running) {
+        (ErrorKind::AddrInUse, Some(process)) => {
+            Check::fine(name, format!("in use, as is the store, by process {process} it seems"))
+        }
+        (ErrorKind::AddrInUse, None) => {
+            Check::broken(name, "in use by another program", "Stop it, or listen on another port. `ss -ltnp` names it.")
+        }
+        (ErrorKind::PermissionDenied, _) => Check::broken(
+            name,
+            problem.to_string(),
+            "Ports below 1024 need the capability CAP_NET_BIND_SERVICE; or listen on another port.",
+        ),
+        (ErrorKind::AddrNotAvailable, _) => Check::broken(
+            name,
+            problem.to_string(),
+            "No interface of this machine has the address. `ip address` lists them.",
+        ),
+        _ => Check::broken(name, problem.to_string(), "Correct `address`."),
+    }
+}
+
+fn socket(path: &Path, running: Option<u32>) -> Check {
+    let name = "Socket";
+    match (files::can_write(path), path.exists(), running) {
+        (Err(problem), ..) => Check::broken(name, problem, "Make the folder and let the server's user write there."),
+        (Ok(()), true, Some(process)) => Check::fine(name, format!("there, made by process {process} it seems")),
+        (Ok(()), true, None) => Check::fine(name, "left over; a server replaces it"),
+        (Ok(()), false, _) => Check::fine(name, "can be made"),
+    }
+}

@@ -1,0 +1,113 @@
+//! Whole diagnoses of configurations on disk.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use super::run;
+use crate::config::Environment;
+use bulla_cli::{Check, DiagnoseOptions, Verdict};
+use bulla_physical::{DiskOptions, Store};
+use std::path::{Path, PathBuf};
+
+fn diagnose(folder: &Path, text: &str, skip: &[&str]) -> Check {
+    let file = folder.join("server.hcl");
+    std::fs::write(&file, text.replace("FOLDER", &folder.display().to_string())).unwrap();
+    let skip = skip.iter().map(|&name| name.to_owned()).collect();
+    run(&DiagnoseOptions { configs: vec![file], skip }, &Environment::of([]))
+}
+
+/// The check with this name, anywhere in the tree.
+fn part<'a>(check: &'a Check, name: &str) -> Option<&'a Check> {
+    if check.name == name {
+        return Some(check);
+    }
+    check.parts.iter().find_map(|inner| part(inner, name))
+}
+
+fn verdict(check: &Check, name: &str) -> Verdict {
+    part(check, name).unwrap_or_else(|| panic!("no check `{name}` in {check:#?}")).verdict
+}
+
+const LOCAL: &str = r#"
+storage "disk" { path = "FOLDER/store" }
+listener "tcp" {
+  address     = "127.0.0.1:0"
+  tls_disable = true
+}
+"#;
+
+#[test]
+fn nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = diagnose(folder.path(), LOCAL, &[]);
+    assert_ne!(check.verdict, Verdict::Broken, "{check:#?}");
+    assert_eq!(verdict(&check, "Port"), Verdict::Fine);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the configuration alone");
+}
+
+#[test]
+fn a_configuration_that_does_not_parse_ends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = diagnose(folder.path(), "storage \"disk\" {", &[]);
+    assert_eq!((check.verdict, check.parts.len()), (Verdict::Broken, 1));
+    let check = diagnose(folder.path(), "ui = true\n", &[]);
+    assert_eq!(verdict(&check, "Completeness"), Verdict::Broken);
+}
+
+#[test]
+fn a_running_server_keeps_its_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store"), DiskOptions::default()).unwrap();
+    let check = diagnose(folder.path(), LOCAL, &[]);
+    let told = part(&check, "Store").unwrap();
+    assert!(told.message.contains(&format!("in use by process {}", std::process::id())), "{told:?}");
+    drop(store);
+    let check = diagnose(folder.path(), LOCAL, &[]);
+    assert!(!part(&check, "Store").unwrap().message.contains("in use"));
+}
+
+#[test]
+fn foreign_folders_and_taken_ports() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    std::fs::create_dir(folder.path().join("store")).unwrap();
+    std::fs::write(folder.path().join("store/letter"), "mine").unwrap();
+    let check = diagnose(folder.path(), &LOCAL.replace("127.0.0.1:0", &taken.local_addr().unwrap().to_string()), &[]);
+    assert_eq!(verdict(&check, "Store"), Verdict::Broken);
+    assert_eq!(verdict(&check, "Port"), Verdict::Broken);
+    let check = diagnose(folder.path(), LOCAL, &["storage", "listener", "system"]);
+    assert_eq!((check.verdict, verdict(&check, "Check Storage")), (Verdict::Fine, Verdict::Skipped));
+}
+
+#[test]
+fn certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str| {
+        let at = folder.path().join(name);
+        let tls = crate::options::DevTls { folder: Some(at.clone()), names: vec![] };
+        crate::dev::make_certificates(&tls).unwrap()
+    };
+    let (one, other) = (made("one"), made("other"));
+    let with = |certificate: &PathBuf, key: &PathBuf| {
+        let text = format!(
+            "storage \"inmem\" {{}}\nlistener \"tcp\" {{\n  address = \"127.0.0.1:0\"\n  tls_cert_file = \"{}\"\n  \
+             tls_key_file = \"{}\"\n}}\n",
+            certificate.display(),
+            key.display()
+        );
+        diagnose(folder.path(), &text, &[])
+    };
+    let good = with(&one.certificate, &one.key);
+    assert_eq!(verdict(&good, "Certificate and Key"), Verdict::Fine);
+    assert!(part(&good, "Validity").is_some());
+    let mixed = with(&one.certificate, &other.key);
+    assert_eq!((verdict(&mixed, "Certificate and Key"), mixed.exit_code()), (Verdict::Broken, 1));
+    let missing = with(&folder.path().join("none.pem"), &one.key);
+    assert_eq!(verdict(&missing, "Certificate and Key"), Verdict::Broken);
+}
+
+#[test]
+fn an_open_door_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = diagnose(folder.path(), &LOCAL.replace("127.0.0.1:0", "0.0.0.0:0"), &[]);
+    assert_eq!(verdict(&check, "TLS"), Verdict::Doubtful);
+    assert_eq!(check.exit_code(), 2);
+}
