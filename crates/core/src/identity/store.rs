@@ -218,7 +218,8 @@ impl IdentityStore {
         Ok(())
     }
 
-    /// Its members and children have to be let go of first.
+    /// Its children have to be let go of first. Members may stay: a group that is gone gives them nothing, and the next
+    /// change of their records takes it out of them (ids never come again).
     pub fn delete_group(&self, group: &GroupRecord) {
         self.index_of_group(group).keys().for_each(|entry| self.view.plain_delete(entry));
         self.view.plain_delete(&key(b'g', &[&group.id.0]));
@@ -230,9 +231,9 @@ impl IdentityStore {
         found.iter().map(|(_, bytes)| decode("group", bytes).map_err(|_| EngineError::damaged("group"))).collect()
     }
 
-    /// Entities that are members themselves, in the order of their ids.
-    pub async fn members(&self, group: GroupId) -> Result<Vec<EntityId>, EngineError> {
-        let found = self.view.plain_range(&key(b'm', &[&group.0]), usize::MAX).await?;
+    /// Entities that are members themselves, in the order of their ids; at most `limit`.
+    pub async fn members(&self, group: GroupId, limit: usize) -> Result<Vec<EntityId>, EngineError> {
+        let found = self.view.plain_range(&key(b'm', &[&group.0]), limit).await?;
         found.iter().map(|(key, _)| tail(key).map(EntityId)).collect()
     }
 
