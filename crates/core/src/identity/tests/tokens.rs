@@ -2,6 +2,8 @@
 
 use super::*;
 use bulla_audit::EnableRequest;
+use bulla_barrier::{Txn, View};
+use bulla_types::EntityId;
 
 #[tokio::test]
 async fn policies_of_entity_and_groups_hold_at_once() {
@@ -147,4 +149,21 @@ async fn audit_tells_whose_token_it_was_and_by_what_right() {
         assert_eq!(auth["policies"], json!(["default", "own"]));
         assert_eq!((&auth["token_policies"], &auth["identity_policies"]), (&json!(["default"]), &json!(["own"])));
     }
+}
+
+/// A record that cannot be read might have said "disabled".
+#[tokio::test]
+async fn a_damaged_entity_refuses_its_tokens_and_nothing_else() {
+    let house = House::new().await;
+    let (bob, eve) = (house.login("bob").await, house.login("eve").await);
+    let pass = house.0.core.gate.pass().unwrap();
+    let txn = Txn::begin(&pass).unwrap();
+    let mount = pass.owner().state.load_full().mounts.at("identity/").unwrap().record.uuid;
+    let key = [b"e", &EntityId::parse(&bob.entity).unwrap().0[..]].concat();
+    View::new(&txn, mount).plain_put(&key, b"{}".to_vec());
+    txn.commit(()).await.unwrap();
+    assert_eq!(house.look_at_self(&bob.token).await.refused, Some(ErrorKind::Internal));
+    assert_eq!(house.try_login("up", "bob", json!({})).await.refused, Some(ErrorKind::Internal));
+    house.look_at_self(&eve.token).await.ok();
+    assert_eq!(house.list("entity/id").await, [eve.entity]);
 }
