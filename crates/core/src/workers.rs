@@ -42,7 +42,7 @@ impl Core {
     pub async fn work_once(self: &Arc<Self>, background: &mut Background) -> Result<bool, EngineError> {
         let mut more = false;
         for (_, done) in step(self, background).await {
-            more |= done?;
+            more |= unless_conflict(done)?;
         }
         Ok(more)
     }
@@ -93,14 +93,17 @@ async fn step(core: &Arc<Core>, background: &mut Background) -> Vec<Job> {
 
 /// Whether a job wants to go on at once.
 fn goes_on((job, done): Job) -> bool {
+    unless_conflict(done).unwrap_or_else(|error| {
+        tracing::warn!(%error, job, "background work will try again");
+        false
+    })
+}
+
+/// A client that came between is no fault: the step is taken again.
+fn unless_conflict(done: Result<bool, EngineError>) -> Result<bool, EngineError> {
     match done {
-        Ok(more) => more,
-        // A client came between.
-        Err(EngineError::Barrier(BarrierError::Conflict)) => true,
-        Err(error) => {
-            tracing::warn!(%error, job, "background work will try again");
-            false
-        }
+        Err(EngineError::Barrier(BarrierError::Conflict)) => Ok(true),
+        done => done,
     }
 }
 

@@ -43,7 +43,11 @@ pub fn describe(record: &MountRecord, core: &Core) -> Map<String, Value> {
     set(&mut config, "max_lease_ttl", record.config.max_ttl.map_or(0, |s| s.0));
     set(&mut config, "force_no_cache", record.config.force_no_cache);
     lists(record, &mut config);
-    lockout(record, &mut config);
+    let mut lockout_config = Map::new();
+    lockout(record, &mut lockout_config);
+    if !lockout_config.is_empty() {
+        set(&mut config, "user_lockout_config", lockout_config);
+    }
     let mut out = Map::new();
     set(&mut out, "type", record.kind.as_str());
     set(&mut out, "description", record.description.as_str());

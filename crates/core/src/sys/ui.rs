@@ -27,6 +27,10 @@ fn listed(record: &MountRecord) -> bool {
 }
 
 async fn mounts(ctx: SysCtx, _: NoParams) -> Answer {
+    // Open to those without a token, not to those with one that is none of ours.
+    if ctx.caller.is_none() && ctx.request.token.is_some() {
+        return Err(EngineError::DeniedBecause("permission denied".into()));
+    }
     let acl = ctx.caller.as_ref().map(|caller| caller.acl.at(ctx.now()).into_owned());
     let (mut secret, mut auth) = (Map::new(), Map::new());
     for mount in ctx.state.mounts.iter() {

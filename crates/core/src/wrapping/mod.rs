@@ -107,7 +107,7 @@ pub async fn keep(
         ttl: ttl.0,
         creation_time: now.rfc3339(),
         creation_path: path.to_owned(),
-        wrapped_accessor: kept.envelope.auth.as_ref().map(|auth| auth.accessor.clone()).unwrap_or_default(),
+        wrapped_accessor: kept.accessor(),
         behind: None,
     };
     let mut warnings = None;
@@ -147,6 +147,21 @@ pub async fn take(txn: &Arc<Txn>, wrapper: &Wrapper, now: Time) -> Result<Kept, 
 }
 
 impl Kept {
+    /// The accessor of what is wrapped, so that whoever hands it on can still take it back: of a token, or of an AppRole
+    /// secret id.
+    fn accessor(&self) -> String {
+        if let Some(auth) = &self.envelope.auth {
+            return auth.accessor.clone();
+        }
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Accessors {
+            secret_id_accessor: String,
+        }
+        let data = self.envelope.data.as_ref().map_or("", |data| data.get());
+        serde_json::from_str(data).map_or_else(|_| String::new(), |found: Accessors| found.secret_id_accessor)
+    }
+
     /// The answer as the request that was wrapped would have given it.
     pub fn into_reply(self) -> Reply {
         let mut reply = Reply { also_at_top: self.also_at_top, code: self.code, ..Reply::empty() };
