@@ -11,6 +11,9 @@ use bulla_types::{EntityId, GroupId, Time};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
+/// Members whose records a deletion changes itself: what fits well into one batch.
+const LET_GO: usize = 5_000;
+
 #[derive(Params)]
 struct IdParams {
     /// The group's id.
@@ -69,7 +72,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 /// # Errors
 /// Storage.
 pub async fn answer(ctx: &SysCtx, store: &IdentityStore, group: &GroupRecord) -> Answer {
-    let (members, children) = (store.members(group.id).await?, store.children(group.id).await?);
+    let (members, children) = (store.members(group.id, usize::MAX).await?, store.children(group.id).await?);
     Reply::json(&show::group(group, members, children, &Mounts::of(&ctx.state)))
 }
 
@@ -260,7 +263,7 @@ async fn check_children(
 
 /// Only those that come or go are written.
 async fn set_entities(store: &IdentityStore, group: GroupId, wanted: &BTreeSet<EntityId>) -> Result<(), EngineError> {
-    let before: BTreeSet<EntityId> = store.members(group).await?.into_iter().collect();
+    let before: BTreeSet<EntityId> = store.members(group, usize::MAX).await?.into_iter().collect();
     for id in before.symmetric_difference(wanted) {
         let Some(old) = store.entity(*id).await? else { continue };
         let mut new = old.clone();
@@ -294,8 +297,14 @@ async fn set_children(
     Ok(())
 }
 
+/// A group of very many is gone at once all the same: those beyond the first let go of it at their next login.
 async fn remove(ctx: &SysCtx, store: &IdentityStore, group: &GroupRecord) -> Answer {
-    set_entities(store, group.id, &BTreeSet::new()).await?;
+    for id in store.members(group.id, LET_GO).await? {
+        let Some(old) = store.entity(id).await? else { continue };
+        let mut new = old.clone();
+        new.groups.retain(|held| *held != group.id);
+        store.put_entity(Some(&old), &new).await?;
+    }
     set_children(store, group.id, &BTreeSet::new(), ctx.now()).await?;
     store.delete_group(group);
     Ok(Reply::none())
@@ -324,7 +333,7 @@ async fn list_ids(ctx: SysCtx, _: NoParams) -> Answer {
     for group in store.groups().await? {
         let mut about = Map::new();
         about.insert("name".into(), group.name.as_str().into());
-        about.insert("num_member_entities".into(), store.members(group.id).await?.len().into());
+        about.insert("num_member_entities".into(), store.members(group.id, usize::MAX).await?.len().into());
         about.insert("num_parent_groups".into(), group.parents.len().into());
         if let Some(alias) = &group.alias {
             about.insert("alias".into(), Value::Object(show::alias_brief(alias, &mounts)));

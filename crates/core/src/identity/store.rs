@@ -19,6 +19,7 @@ use bulla_crypto::random;
 use bulla_kit::EngineError;
 use bulla_records::{AliasRecord, EntityRecord, GroupRecord, decode, encode};
 use bulla_types::{AliasId, EntityId, GroupId, fold_name};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,6 +39,11 @@ fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
 
 fn id_of(bytes: &[u8]) -> Result<[u8; 16], EngineError> {
     bytes.try_into().map_err(|_| EngineError::damaged("identity index"))
+}
+
+/// For lists: one record that cannot be read is reported and left out, and the others are shown.
+fn readable<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Option<T> {
+    decode(what, bytes).inspect_err(|error| tracing::error!(%error, "left out of a list")).ok()
 }
 
 /// The id at the end of a relation's key.
@@ -159,7 +165,11 @@ impl IdentityStore {
     /// All entities in the order of their ids. Costs memory for all of them; the answers it is for do as well.
     pub async fn entities(&self) -> Result<Vec<EntityRecord>, EngineError> {
         let found = self.view.plain_range(b"e", usize::MAX).await?;
-        found.iter().map(|(_, bytes)| decode("entity", bytes).map_err(|_| EngineError::damaged("entity"))).collect()
+        Ok(found.iter().filter_map(|(_, bytes)| readable("entity", bytes)).collect())
+    }
+
+    pub async fn count(&self) -> Result<usize, EngineError> {
+        Ok(self.view.plain_range(b"e", usize::MAX).await?.len())
     }
 }
 
@@ -218,7 +228,8 @@ impl IdentityStore {
         Ok(())
     }
 
-    /// Its members and children have to be let go of first.
+    /// Its children have to be let go of first. Members may stay: a group that is gone gives them nothing, and the next
+    /// change of their records takes it out of them (ids never come again).
     pub fn delete_group(&self, group: &GroupRecord) {
         self.index_of_group(group).keys().for_each(|entry| self.view.plain_delete(entry));
         self.view.plain_delete(&key(b'g', &[&group.id.0]));
@@ -227,12 +238,12 @@ impl IdentityStore {
     /// All groups in the order of their ids.
     pub async fn groups(&self) -> Result<Vec<GroupRecord>, EngineError> {
         let found = self.view.plain_range(b"g", usize::MAX).await?;
-        found.iter().map(|(_, bytes)| decode("group", bytes).map_err(|_| EngineError::damaged("group"))).collect()
+        Ok(found.iter().filter_map(|(_, bytes)| readable("group", bytes)).collect())
     }
 
-    /// Entities that are members themselves, in the order of their ids.
-    pub async fn members(&self, group: GroupId) -> Result<Vec<EntityId>, EngineError> {
-        let found = self.view.plain_range(&key(b'm', &[&group.0]), usize::MAX).await?;
+    /// Entities that are members themselves, in the order of their ids; at most `limit`.
+    pub async fn members(&self, group: GroupId, limit: usize) -> Result<Vec<EntityId>, EngineError> {
+        let found = self.view.plain_range(&key(b'm', &[&group.0]), limit).await?;
         found.iter().map(|(key, _)| tail(key).map(EntityId)).collect()
     }
 

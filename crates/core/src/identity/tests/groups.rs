@@ -1,6 +1,9 @@
 //! Groups of groups, and what keeps them in order.
 
 use super::*;
+use crate::identity::IdentityStore;
+use bulla_barrier::Txn;
+use bulla_types::GroupId;
 
 #[tokio::test]
 async fn members_come_and_go() {
@@ -41,6 +44,34 @@ async fn a_group_is_not_inside_itself() {
     house.delete(&format!("group/id/{b}")).await;
     assert_eq!(house.read(&format!("entity/id/{entity}")).await["group_ids"], json!([a]));
     house.write(&format!("group/id/{a}"), json!({ "member_group_ids": [c] })).await.ok();
+}
+
+/// A deletion leaves the group in the records of those who are too many for one batch.
+#[tokio::test]
+async fn a_group_that_is_gone_gives_nothing() {
+    let house = House::new().await;
+    house.policy("p").await;
+    let guest = house.login("bob").await;
+    let body = json!({ "name": "g", "policies": ["p"], "member_entity_ids": [guest.entity] });
+    let group = house.make("group", body).await;
+    assert_eq!(house.may_read(&guest.token, &["secret/p"]).await, [true]);
+    let left = async |delete: bool| {
+        let pass = house.0.core.gate.pass().unwrap();
+        let txn = Txn::begin(&pass).unwrap();
+        let store = IdentityStore::of(&pass.owner().state.load_full(), &txn).unwrap();
+        let id = GroupId::parse(&group).unwrap();
+        if delete {
+            store.delete_group(&store.group(id).await.unwrap().unwrap());
+        }
+        let left = store.members(id, 9).await.unwrap().len();
+        txn.commit(()).await.unwrap();
+        left
+    };
+    assert_eq!(left(true).await, 1);
+    assert_eq!(house.may_read(&guest.token, &["secret/p"]).await, [false]);
+    assert_eq!(house.read(&format!("entity/id/{}", guest.entity)).await["group_ids"], json!([]));
+    house.login("bob").await;
+    assert_eq!(left(false).await, 0);
 }
 
 /// Two changes that are right one by one and a circle together.

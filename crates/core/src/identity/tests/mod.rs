@@ -81,7 +81,11 @@ struct Guest {
 
 impl House {
     async fn new() -> Self {
-        let server = Server::start_with(CoreConfig::default(), |registry| {
+        Self::with(CoreConfig::default()).await
+    }
+
+    async fn with(config: CoreConfig) -> Self {
+        let server = Server::start_with(config, |registry| {
             registry.with(EngineKind::Auth, "userpass", |_| {
                 let login = Route::public("login/{name:any}").update(Open::login);
                 Ok(Arc::new(Open(Routes::new(vec![login]))))

@@ -1,6 +1,9 @@
 //! What an entity makes of its tokens.
 
 use super::*;
+use bulla_audit::EnableRequest;
+use bulla_barrier::{Txn, View};
+use bulla_types::EntityId;
 
 #[tokio::test]
 async fn policies_of_entity_and_groups_hold_at_once() {
@@ -123,4 +126,44 @@ async fn a_role_makes_tokens_for_an_alias() {
     assert_eq!(told.error(), "'entity_alias' is only allowed in combination with token role");
     house.write(&format!("entity/id/{}", first.entity_id), json!({ "disabled": true })).await.ok();
     assert_eq!(make("web-1").await.refused, Some(ErrorKind::Denied));
+}
+
+#[tokio::test]
+async fn audit_tells_whose_token_it_was_and_by_what_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("audit.log");
+    let options = [("file_path".to_owned(), file.display().to_string())].into_iter().collect();
+    let device = EnableRequest { kind: "file".into(), options, ..EnableRequest::default() };
+    let house = House::with(CoreConfig { audit: vec![("main/".into(), device)], ..CoreConfig::default() }).await;
+    house.make("entity", json!({ "name": "robert", "policies": ["own"] })).await;
+    let entity = house.read("entity/name/robert").await["id"].as_str().unwrap().to_owned();
+    let alias = json!({ "name": "bob", "canonical_id": entity, "mount_accessor": house.accessor("up").await });
+    house.make("entity-alias", alias).await;
+    let guest = house.login("bob").await;
+    house.look_at_self(&guest.token).await.ok();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = |path: &str| lines.iter().rev().find(|line| line["request"]["path"] == path).unwrap();
+    for auth in [&last("auth/up/login/bob")["response"]["auth"], &last("auth/token/lookup-self")["auth"]] {
+        assert_eq!(auth["entity_id"], json!(entity), "{auth}");
+        assert_eq!(auth["policies"], json!(["default", "own"]));
+        assert_eq!((&auth["token_policies"], &auth["identity_policies"]), (&json!(["default"]), &json!(["own"])));
+    }
+}
+
+/// A record that cannot be read might have said "disabled".
+#[tokio::test]
+async fn a_damaged_entity_refuses_its_tokens_and_nothing_else() {
+    let house = House::new().await;
+    let (bob, eve) = (house.login("bob").await, house.login("eve").await);
+    let pass = house.0.core.gate.pass().unwrap();
+    let txn = Txn::begin(&pass).unwrap();
+    let mount = pass.owner().state.load_full().mounts.at("identity/").unwrap().record.uuid;
+    let key = [b"e", &EntityId::parse(&bob.entity).unwrap().0[..]].concat();
+    View::new(&txn, mount).plain_put(&key, b"{}".to_vec());
+    txn.commit(()).await.unwrap();
+    assert_eq!(house.look_at_self(&bob.token).await.refused, Some(ErrorKind::Internal));
+    assert_eq!(house.try_login("up", "bob", json!({})).await.refused, Some(ErrorKind::Internal));
+    house.look_at_self(&eve.token).await.ok();
+    assert_eq!(house.list("entity/id").await, [eve.entity]);
 }
