@@ -1,5 +1,6 @@
-//! Limits of a role and of its secret ids: networks, numbers of uses.
+//! Networks that a role and its secret ids are bound to. Unlike those of tokens they are always given with a length.
 
+use bulla_auth_tokens::allows;
 use bulla_kit::EngineError;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -43,24 +44,10 @@ pub fn check_subset(role: &[IpNet], secret_id: &[IpNet]) -> Result<(), EngineErr
 /// # Errors
 /// The client is elsewhere, or nobody knows where.
 pub fn check_source(bound: &[IpNet], remote: Option<IpAddr>, whose: &str) -> Result<(), EngineError> {
-    let inside = |address: IpAddr| bound.iter().any(|net| net.contains(&address.to_canonical()));
-    if bound.is_empty() || remote.is_some_and(inside) {
+    if allows(bound, remote) {
         return Ok(());
     }
     Err(EngineError::bad(format!("source address unauthorized through CIDR restrictions on the {whose}")))
-}
-
-/// A number of uses as clients send it: 0 is any number.
-///
-/// # Errors
-/// Negative, or beyond 32 bits.
-pub fn uses(field: &str, number: i64) -> Result<Option<u32>, EngineError> {
-    match u32::try_from(number) {
-        Ok(0) => Ok(None),
-        Ok(number) => Ok(Some(number)),
-        Err(_) if number < 0 => Err(EngineError::bad(format!("{field} cannot be negative"))),
-        Err(_) => Err(EngineError::bad(format!("{field} cannot be greater than {}", u32::MAX))),
-    }
 }
 
 #[cfg(test)]
@@ -97,13 +84,5 @@ mod tests {
         let passes = |bound: &str, at: &str| check_source(&nets(bound), at.parse().ok(), "role").is_ok();
         assert!(passes("10.0.0.0/8", "10.255.255.255") && passes("10.0.0.0/8", "::ffff:10.0.0.1") && passes("", ""));
         assert!(!passes("10.0.0.0/8", "11.0.0.0") && !passes("10.0.0.0/8", ""));
-    }
-
-    #[test]
-    fn numbers_of_uses() {
-        let of = |number| uses("n", number).map_err(|e| e.to_string());
-        assert_eq!((of(0), of(1), of(i64::from(u32::MAX))), (Ok(None), Ok(Some(1)), Ok(Some(u32::MAX))));
-        assert_eq!(of(-1), Err("n cannot be negative".into()));
-        assert_eq!(of(1 << 32), Err("n cannot be greater than 4294967295".into()));
     }
 }

@@ -1,9 +1,9 @@
 //! A role's fields one by one: `role/<name>/token-ttl` and the like. Each is shown, set, and set back to its default.
 
-use crate::constraints::{networks, uses};
+use crate::constraints::networks;
 use crate::role::Role;
 use crate::roles::RoleOnly;
-use bulla_auth_tokens::{OldNames, TokenParams, span};
+use bulla_auth_tokens::{OldNames, TokenParams, span, uses};
 use bulla_kit::{Answer, CommaList, Ctx, EngineError, Params, Reply, Route};
 use bulla_types::Seconds;
 use serde_json::{Map, Value};

@@ -1,9 +1,9 @@
 //! Roles: made, shown, changed, removed, and their role ids.
 
-use crate::constraints::{networks, uses};
+use crate::constraints::networks;
 use crate::role::{FOLDER, Role};
 use crate::tidy;
-use bulla_auth_tokens::{OldNames, TokenParams, span};
+use bulla_auth_tokens::{OldNames, TokenParams, span, uses};
 use bulla_kit::{Answer, CommaList, Ctx, EngineError, Flag, Page, Params, Reply, Route, View};
 use bulla_types::Seconds;
 use serde_json::json;

@@ -1,11 +1,11 @@
 //! Secret ids: made, listed, looked up, destroyed, by themselves and by accessor.
 
-use crate::constraints::{check_subset, networks, uses};
+use crate::constraints::{check_subset, networks};
 use crate::metadata;
 use crate::role::{MAX_ID, Role, fresh_id};
 use crate::roles::page;
 use crate::secret_id::{self, Place, SecretId};
-use bulla_auth_tokens::{SecretParam, span};
+use bulla_auth_tokens::{SecretParam, span, uses};
 use bulla_kit::{Answer, CommaList, Ctx, EngineError, Params, Reply, Route};
 use bulla_types::Seconds;
 use ipnet::IpNet;

@@ -527,14 +527,16 @@ fn ar_01_an_accessor_leads_to_secret_ids_of_its_own_role_only() {
     story.role("a", json!({}));
     let role_id = story.role("b", json!({}));
     let (secret_id, accessor) = story.secret_id("b", json!({}));
-    assert_eq!(story.lookup_accessor("a", &accessor), None);
+    assert_eq!((story.lookup_accessor("a", &accessor), story.accessors("a").len()), (None, 0));
     let destroy = json!({ "secret_id_accessor": accessor }).to_string();
     for operation in [UPDATE, DELETE] {
         let refused = story.bench.refused(operation, "role/a/secret-id-accessor/destroy", &destroy);
         assert!(matches!(refused, EngineError::NotFoundBecause(_)));
     }
     story.write("role/a/secret-id/destroy", json!({ "secret_id": secret_id }));
+    story.delete("role/a");
     story.login(&role_id, &secret_id).unwrap();
+    assert_eq!(story.accessors("b"), [accessor]);
 }
 
 /// AR-02: indexes spelled a role's name differently, and a secret id lived on without its accessor.

@@ -139,9 +139,7 @@ async fn change_password(ctx: Ctx, sent: PasswordParams) -> Answer {
 
 async fn change_policies(ctx: Ctx, sent: PoliciesParams) -> Answer {
     let mut user = records::read(&ctx.view, &sent.username).await?.ok_or_else(no_user)?;
-    // Whoever calls this without policies means none.
-    let new = if sent.policies.is_none() { Some(sent.token_policies.unwrap_or_default()) } else { sent.token_policies };
-    let policies = TokenParams { token_policies: new, ..TokenParams::default() };
+    let policies = TokenParams { token_policies: sent.token_policies, ..TokenParams::default() };
     user.token.apply(policies, OldNames { policies: sent.policies, ..OldNames::default() })?;
     records::write(&ctx.view, &sent.username, &user)?;
     Ok(Reply::none())
