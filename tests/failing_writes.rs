@@ -3,11 +3,11 @@
 //! answered well is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-use bulla_core::{Answer, Core, CoreConfig, Outcome, Registry, Request};
+use bulla_core::{Answer, Core, CoreConfig, Outcome, Registry, Request, Workers};
 use bulla_kit::{Body, BodyLimits, Engine, EngineKind, MountSettings};
 use bulla_physical::failing::{Device, Failure};
 use bulla_secret::SecretText;
-use bulla_testkit::TestClock;
+use bulla_testkit::{TestClock, vending};
 use bulla_types::{Operation, RequestPath};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -32,6 +32,12 @@ struct Case {
     call: Call,
 }
 
+/// Stands for the last segment of the first lease.
+const LEASE: &str = "{lease}";
+const LEASES: &str = "sys/leases/lookup/db/creds/r";
+const LEASE_RENEW: &str = "sys/leases/renew/db/creds/r/{lease}";
+const LEASE_REVOKE: &str = "sys/leases/revoke/db/creds/r/{lease}";
+
 const WAYS: [Failure; 4] = [Failure::Before, Failure::After, Failure::Torn, Failure::Full];
 
 fn cases() -> Vec<Case> {
@@ -51,6 +57,9 @@ fn cases() -> Vec<Case> {
     let policy = (Update, "sys/policies/acl/p", json!({ "policy": "path \"kv1/*\" { capabilities = [\"read\"] }" }));
     let token = (Update, "auth/token/create", json!({ "id": "fixed", "policies": ["p"], "ttl": "1h", "num_uses": 9 }));
     let child = (Update, "auth/token/create", json!({ "policies": ["p"], "ttl": "1h" }));
+    let engine = (Update, "sys/mounts/db", json!({ "type": "vending", "options": { "world": "failing-writes" } }));
+    let secret = (Operation::Read, "db/creds/r", json!({ "ttl": "1h" }));
+    let of_token = |path| (Update, path, json!({ "token": "fixed" }));
     let of_fixed = |path| (Update, path, json!({ "token": "fixed", "increment": "30m" }));
     vec![
         case("enable v1", &[], &v1),
@@ -85,6 +94,23 @@ fn cases() -> Vec<Case> {
         case("token create", &[&policy], &token),
         case("token renew", &[&policy, &token], &of_fixed("auth/token/renew")),
         case("token revoke", &[&policy, &token, &child], &of_fixed("auth/token/revoke")),
+        case("lease issue", &[&engine], &secret),
+        case("lease renew", &[&engine, &secret], &(Update, LEASE_RENEW, json!({ "increment": "2h" }))),
+        case("lease revoke", &[&engine, &secret], &(Update, LEASE_REVOKE, json!({}))),
+        case("lease revoke, waited for", &[&engine, &secret], &(Update, LEASE_REVOKE, json!({ "sync": true }))),
+        case(
+            "lease revoke by folder",
+            &[&engine, &secret, &secret],
+            &(Update, "sys/leases/revoke-prefix/db", json!({})),
+        ),
+        case("lease revoke by force", &[&engine, &secret, &secret], &(Update, "sys/leases/revoke-force/db", json!({}))),
+        case("disable a mount with leases", &[&engine, &secret], &(Delete, "sys/mounts/db", json!({}))),
+        case(
+            "revoke tokens by folder",
+            &[&policy, &token],
+            &(Update, "sys/leases/revoke-prefix/auth/token", json!({})),
+        ),
+        case("token revoke at its path", &[&policy, &token], &of_token("auth/token/revoke")),
         case("rotate", &[&v1, &plain], &(Update, "sys/rotate", json!({}))),
     ]
 }
@@ -205,11 +231,24 @@ impl House {
 
     /// Whether it was done, and the data of the answer.
     async fn call(&self, (operation, path, body): &Call) -> (bool, Value) {
+        if path.contains(LEASE) {
+            let path = path.replace(LEASE, &self.first_lease().await);
+            return self.send(*operation, &path, body).await;
+        }
+        self.send(*operation, path, body).await
+    }
+
+    async fn first_lease(&self) -> String {
+        let (_, found) = self.send(Operation::List, LEASES, &json!({})).await;
+        found["keys"][0].as_str().unwrap_or("none").to_owned()
+    }
+
+    async fn send(&self, operation: Operation, path: &str, body: &Value) -> (bool, Value) {
         let request = Request {
             id: "00000000-0000-4000-8000-000000000000".into(),
             namespace: String::new(),
             path: RequestPath::parse(path).unwrap(),
-            operation: *operation,
+            operation,
             token: (!self.root.is_empty()).then(|| SecretText::from(self.root.clone())),
             body: Arc::new(Body::parse(body.to_string().as_bytes(), &BodyLimits::default()).unwrap()),
             wrap: None,
@@ -239,12 +278,14 @@ impl House {
             (Read, "kv2/config"),
             (Read, "cubbyhole/c"),
             (List, "auth/token/accessors"),
+            (List, LEASES),
+            (List, "sys/leases/lookup/auth/token/create"),
             (Read, "sys/key-status"),
         ];
         let mut seen = BTreeMap::new();
         for (operation, path) in asks {
             let (_, mut data) = self.call(&(operation, path, json!({}))).await;
-            if path == "auth/token/accessors" {
+            if matches!(path, "auth/token/accessors" | LEASES | "sys/leases/lookup/auth/token/create") {
                 data = json!(data["keys"].as_array().map(Vec::len));
             }
             seen.insert(format!("{operation} {path}"), plain(data));
@@ -255,6 +296,9 @@ impl House {
         }
         let (_, data) = self.call(&(Update, "auth/token/lookup", json!({ "token": "fixed" }))).await;
         seen.insert("the token".into(), plain(data));
+        let lease = format!("db/creds/r/{}", self.first_lease().await);
+        let (_, data) = self.call(&(Update, "sys/leases/lookup", json!({ "lease_id": lease }))).await;
+        seen.insert("the lease".into(), plain(json!({ "expire_time": data["expire_time"], "ttl": data["ttl"] })));
         json!(seen)
     }
 }
@@ -265,7 +309,10 @@ fn core(device: &Device, clock: &Arc<TestClock>) -> Arc<Core> {
         Ok(if is_v2 { bulla_kv::kv_v2() } else { bulla_kv::kv_v1() })
     };
     let registry = Registry::default().with(EngineKind::Secrets, "kv", kv);
-    Core::new(CoreConfig::default(), device.open(), registry, Arc::clone(clock) as _)
+    let registry = registry.with(EngineKind::Secrets, "vending", vending);
+    // What works in the background would take the failure that is meant for the operation.
+    let config = CoreConfig { workers: Workers::Stopped, ..CoreConfig::default() };
+    Core::new(config, device.open(), registry, Arc::clone(clock) as _)
 }
 
 fn data_of(answer: Answer) -> (bool, Value) {

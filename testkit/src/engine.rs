@@ -220,6 +220,19 @@ impl EngineBench {
         })
     }
 
+    /// One step of the engine's work in the background; `true` = there is more.
+    ///
+    /// # Errors
+    /// The engine's, and the store's at commit.
+    pub fn tend(&self) -> Result<bool, EngineError> {
+        self.runtime.block_on(async {
+            let txn = Txn::begin(&self.gate.pass().expect("the gate is open"))?;
+            let more = self.engine.tend(&View::new(&txn, self.mount.scope), self.now).await?;
+            txn.commit(()).await?;
+            Ok(more)
+        })
+    }
+
     /// How many records the store holds, those of the barrier itself left out (it has none on the bench).
     pub fn records(&self) -> usize {
         let pass = self.gate.pass().expect("the gate is open");

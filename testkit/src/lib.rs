@@ -8,6 +8,7 @@ mod files;
 mod memory;
 mod needles;
 mod process;
+mod vending;
 
 pub use client::{Client, Connection, HttpAnswer};
 pub use clock::TestClock;
@@ -16,3 +17,4 @@ pub use files::{scan_files, size_of};
 pub use memory::scan_memory;
 pub use needles::{Hit, Needles, tally};
 pub use process::{Keys, ServerOptions, ServerProcess, binary, reporting_binary};
+pub use vending::{Behaviour, World, open_door, vending};

@@ -53,7 +53,26 @@ pub fn plant(client: &Client, keys: &Keys) -> Planted {
     secrets(client, &mut planted);
     let policy = policies(client, &mut planted);
     tokens(client, &mut planted, &policy);
+    people(client, &mut planted);
     planted
+}
+
+fn people(client: &Client, planted: &mut Planted) {
+    let mount = client.get("sys/auth/token").ok().json();
+    let accessor = &mount["data"]["accessor"];
+    let (name, key) = (planted.mark("entity-name"), planted.mark("entity-metadata-key"));
+    let body = json!({ "name": name, "metadata": { key: planted.mark("entity-metadata") } });
+    let entity = client.post("identity/entity", body).ok().json()["data"]["id"].clone();
+    let custom = json!({ "k": planted.mark("alias-custom-metadata") });
+    let alias = json!({ "name": planted.mark("alias-name"), "mount_accessor": accessor, "canonical_id": entity,
+        "custom_metadata": custom });
+    let _ = client.post("identity/entity-alias", alias).ok();
+    let _ = client.get(&format!("identity/entity/name/{name}")).ok();
+    let body = json!({ "name": planted.mark("group-name"), "member_entity_ids": [entity],
+        "metadata": { "k": planted.mark("group-metadata") } });
+    let _ = client.post("identity/group", body).ok();
+    let alias = json!({ "name": planted.mark("group-alias-name"), "mount_accessor": accessor });
+    let _ = client.post("identity/group-alias", alias).ok();
 }
 
 fn mounts(client: &Client, planted: &mut Planted) {

@@ -4,6 +4,14 @@ use crate::login::LockoutConfig;
 use bulla_types::Seconds;
 use std::time::Duration;
 
+/// Work in the background: expired tokens and leases are taken back, disabled mounts are cleared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    Running,
+    /// Nothing happens by itself: tests take each step with [`crate::Core::work_once`].
+    Stopped,
+}
+
 #[derive(Clone, Debug)]
 pub struct CoreConfig {
     /// The version that clients are told, without a leading `v`.
@@ -17,6 +25,10 @@ pub struct CoreConfig {
     pub default_ttl: Seconds,
     pub max_ttl: Seconds,
     pub user_lockout: LockoutConfig,
+    /// Whether the server works in the background by itself.
+    pub workers: Workers,
+    /// How long an engine may take to renew or take back a secret.
+    pub lease_timeout: Duration,
     /// How long requests in flight may go on once a seal has begun.
     pub drain: Duration,
     /// Devices may be enabled over the API.
@@ -27,6 +39,13 @@ pub struct CoreConfig {
     pub audit: Vec<(String, bulla_audit::EnableRequest)>,
     /// The configuration as `sys/config/state/sanitized` shows it: no secrets.
     pub sanitized: serde_json::Value,
+}
+
+impl CoreConfig {
+    /// The version of what is built in, as plugins' versions are written.
+    pub fn running_version(&self) -> String {
+        format!("v{}+builtin.bulla", self.version)
+    }
 }
 
 /// 32 days, the reference's default and maximum.
@@ -44,6 +63,8 @@ impl Default for CoreConfig {
             default_ttl: SYSTEM_TTL,
             max_ttl: SYSTEM_TTL,
             user_lockout: LockoutConfig::default(),
+            workers: Workers::Running,
+            lease_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             api_audit_creation: false,
             audit_prefix: false,

@@ -45,6 +45,8 @@ pub struct Core {
     pub(crate) cors: ArcSwapOption<Cors>,
     /// `auth/token/tidy` is at work.
     pub(crate) tidying_tokens: AtomicBool,
+    /// `sys/leases/tidy` is at work.
+    pub(crate) tidying_leases: AtomicBool,
     seals: watch::Sender<u64>,
     connections: OnceLock<Arc<dyn Connections>>,
     log_levels: OnceLock<Arc<dyn LogLevels>>,
@@ -64,6 +66,7 @@ impl Core {
             opening: Mutex::new(()),
             cors: ArcSwapOption::empty(),
             tidying_tokens: AtomicBool::new(false),
+            tidying_leases: AtomicBool::new(false),
             seals: watch::Sender::new(0),
             connections: OnceLock::new(),
             log_levels: OnceLock::new(),

@@ -1,6 +1,7 @@
 //! From a batch to what it changes in memory: mount table, policies, keys, devices.
 
 use crate::core::Core;
+use crate::lease::{LeaseHash, revoke_now};
 use crate::state::Unsealed;
 use crate::sys::Effect;
 use bulla_barrier::{BarrierError, Committed, Pass, Txn};
@@ -45,6 +46,7 @@ async fn carry_out(core: &Arc<Core>, pass: &Pass<Unsealed>, effects: Vec<Effect>
                 }
             }
             Effect::PoliciesChanged => pass.owner().policies_changed(),
+            Effect::LeasesEnded(leases) => take_back(core, pass, leases).await,
             Effect::AuditRemoved(path) => drop(pass.owner().audit.remove(&path)),
             Effect::AuditedHeaders(headers) => pass.owner().audited_headers.store(Arc::new(headers)),
             Effect::OnceAnswered(then) => then(),
@@ -52,4 +54,15 @@ async fn carry_out(core: &Arc<Core>, pass: &Pass<Unsealed>, effects: Vec<Effect>
         }
     }
     seals
+}
+
+/// Waits for the engines, but not for ever, and not once a seal has begun: the leases are ended, and the workers go on.
+async fn take_back(core: &Arc<Core>, pass: &Pass<Unsealed>, leases: Vec<LeaseHash>) {
+    let mut sealing = core.subscribe_seal();
+    let limit = core.config.lease_timeout.saturating_mul(2);
+    tokio::select! {
+        biased;
+        _ = sealing.changed() => {}
+        _ = tokio::time::timeout(limit, revoke_now(core, pass, leases)) => {}
+    }
 }

@@ -35,7 +35,7 @@ pub fn outcome(reply: Reply, operation: Operation, request_id: &str) -> Outcome 
     let (lease_duration, renewable) = reply.lease_hint.map_or((0, false), |(ttl, renewable)| (ttl.0, renewable));
     let envelope = Envelope {
         request_id: request_id.to_owned(),
-        lease_id: String::new(),
+        lease_id: reply.lease_id,
         renewable,
         lease_duration,
         data: reply.data,

@@ -22,9 +22,10 @@ use crate::policy::Generation;
 use crate::request::Request;
 use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
-use crate::sys::{Effect, SysCtx, always, is_about_wrapping};
+use crate::sys::{Effect, SysCtx, always};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
-use crate::{effects, envelope, login, record, refusal, wrapping};
+use crate::wrapping::is_about_wrapping;
+use crate::{effects, envelope, lease, login, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -46,20 +47,21 @@ const PUBLISHING: Duration = Duration::from_millis(1);
 
 pub async fn run(core: &Arc<Core>, request: Request) -> Disclosable<Answer> {
     let connection = request.connection;
-    let request = Arc::new(request);
     if let Some(answer) = always::answer(core, &request).await {
         return answer;
     }
     let Ok(pass) = core.gate.pass() else { return record::sealed() };
     let cut = pass.cut();
-    let work = until_no_conflict(core, pass, &request);
+    let work = async {
+        let request = Arc::new(wrapping::unfold(&pass, request).await);
+        until_no_conflict(core, pass, &request).await
+    };
     // A seal that has waited long enough drops the work: what it wanted to write is committed whole or not at all.
     let done = tokio::select! {
         biased;
         done = work => done,
         () = cut => return record::sealed(),
     };
-    drop(request);
     if !done.seals {
         return done.answer;
     }
@@ -194,7 +196,8 @@ impl<'a> Attempt<'a> {
         }
         known.routed = route(&self.state, self.request);
         let access = known.routed.as_ref().map_or(Access::Token, |r| r.access());
-        let caller = authenticate(self.pass.owner(), self.generation, &self.txn, self.request, self.now).await?;
+        let owner = self.pass.owner();
+        let caller = authenticate(owner, &self.state, self.generation, &self.txn, self.request, self.now).await?;
         let caller = caller.map(Arc::new);
         known.caller.clone_from(&caller);
         if caller.is_none() && access != Access::Public {
@@ -227,7 +230,8 @@ impl<'a> Attempt<'a> {
         };
         let result = self.call(routed, operation, caller, &warrant).await;
         known.recorded = Some(recorded);
-        Ok(self.admit(routed, result?).await?)
+        let reply = self.admit(routed, result?).await?;
+        Ok(self.lease(routed, known.caller.as_deref(), reply).await?)
     }
 
     /// Whether the table that led here is still the one in the store. What is read for it is checked again at the commit,
@@ -353,9 +357,19 @@ impl<'a> Attempt<'a> {
     /// A login that the auth method has let in gets its token.
     async fn admit(&self, routed: &Routed, mut reply: Reply) -> Result<Reply, EngineError> {
         let Some(intent) = reply.login.take() else { return Ok(reply) };
-        let admitted = login::admit(&self.txn, routed, self.request, intent, self.now).await?;
+        let admitted = login::admit(&self.txn, &self.state, routed, self.request, intent, self.now).await?;
         reply.auth = Some(Box::new(admitted.auth));
         reply.warnings.extend(admitted.warnings);
+        Ok(reply)
+    }
+
+    /// A secret that an engine has handed out and will have to take back gets its lease.
+    async fn lease(&self, routed: &Routed, caller: Option<&Caller>, mut reply: Reply) -> Result<Reply, EngineError> {
+        let Some(intent) = reply.lease.take() else { return Ok(reply) };
+        let made = lease::issue(&self.txn, &routed.mount, &routed.input.path, caller, intent, self.now).await?;
+        reply.lease_id = made.id;
+        reply.lease_hint = Some((made.ttl, made.renewable));
+        reply.warnings.extend(made.warnings);
         Ok(reply)
     }
 
@@ -402,10 +416,14 @@ impl<'a> Attempt<'a> {
         let outcome = envelope::outcome(reply, operation, &self.request.id);
         match self.request.wrap {
             Some(wrap) if !is_about_wrapping(self.request.path.as_str()) => {
-                Ok(wrapping::wrap(&self.txn, outcome, &self.asked_path(), wrap.ttl, self.now).await?)
+                Ok(wrapping::wrap(&self.txn, outcome, &self.asked_path(), wrap, self.site()).await?)
             }
             _ => Ok(outcome),
         }
+    }
+
+    fn site(&self) -> wrapping::Site<'_> {
+        wrapping::Site { api_addr: &self.core.config.api_addr, now: self.now }
     }
 
     /// A wrapping token that is used up or unknown is a plain mistake of the one who unwraps with it.

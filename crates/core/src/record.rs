@@ -1,7 +1,9 @@
 //! Doors 8 and 11: what the pipeline knows of a request, put into the words of the audit record.
 
 use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
+use crate::identity::Standing;
 use crate::pipeline::{Known, Warrant};
+use crate::policy::together;
 use crate::refusal;
 use crate::request::Request;
 use crate::state::Unsealed;
@@ -9,12 +11,12 @@ use bulla_audit::{
     AuditError, Auth, Data, Disclosable, Entry, Exemption, GrantingPolicy, HashHeader, Header, Mount, Namespace,
     PolicyResults, Recorded, Wait,
 };
-use bulla_kit::Body;
+use bulla_kit::{Body, RawJson};
 use bulla_policy::Parameters;
 use bulla_records::{MountClass, TokenRecord};
-use bulla_types::{Operation, Seconds, Time};
+use bulla_types::{Operation, PolicyName, Seconds, Time};
 use bulla_wire::AuthBlock;
-use serde_json::Value;
+use serde_json::{Value, json};
 use smallvec::SmallVec;
 use std::ops::ControlFlow;
 
@@ -25,6 +27,9 @@ pub struct Scene<'a> {
     pub known: &'a Known,
     pub now: Time,
 }
+
+/// Larger bodies of callers without a token are recorded as one text. Logins are smaller.
+const ANONYMOUS_BODY: usize = 64 << 10;
 
 type Texts<'a> = SmallVec<[&'a str; 8]>;
 
@@ -62,6 +67,18 @@ impl Scene<'_> {
         found
     }
 
+    /// The request's parameters. Those of callers without a token are cut down to one text when they are large: each text is
+    /// hashed on its own and the hash is longer than most, so that anybody could fill the disk many times as fast as
+    /// the network.
+    fn body(&self) -> Option<RawJson> {
+        let body = (!self.request.body.is_empty()).then(|| self.request.body.to_json())?;
+        let size = body.get().len();
+        if self.known.caller.is_some() || size <= ANONYMOUS_BODY {
+            return Some(body);
+        }
+        Some(RawJson::of(&json!({ "whole_body": body.get(), "body_bytes": size })).unwrap_or_else(|_| RawJson::null()))
+    }
+
     /// Hands the entry of this request to `then`, which writes it down.
     async fn with_entry<R>(
         &self,
@@ -70,11 +87,16 @@ impl Scene<'_> {
         answer: Option<&Answer>,
         then: impl AsyncFnOnce(&Entry<'_>) -> R,
     ) -> R {
-        let body =
-            self.request.body.is_empty().then_some(()).map_or_else(|| Some(self.request.body.to_json()), |()| None);
+        let body = self.body();
         let remote = self.request.remote.map(|a| (a.ip().to_string(), a.port()));
-        let policies: Texts<'_> =
-            self.token().map(|r| r.policies.iter().map(|p| p.as_str()).collect()).unwrap_or_default();
+        let standing = self.known.caller.as_ref().and_then(|caller| caller.standing.as_deref());
+        let own = self.token().map(|r| r.policies.as_slice()).unwrap_or_default();
+        let all = together(own, standing);
+        let policies = PolicyTexts {
+            all: names(&all),
+            token: names(own),
+            identity: names(standing.map(Standing::policies).unwrap_or_default()),
+        };
         let granting: SmallVec<[GrantingPolicy<'_>; 2]> = granting(warrant);
         let metadata: SmallVec<[(&str, &str); 4]> = self
             .token()
@@ -126,6 +148,17 @@ impl Scene<'_> {
     }
 }
 
+/// Policies of a token, as the record shows them.
+struct PolicyTexts<'a> {
+    all: Texts<'a>,
+    token: Texts<'a>,
+    identity: Texts<'a>,
+}
+
+fn names(policies: &[PolicyName]) -> Texts<'_> {
+    policies.iter().map(PolicyName::as_str).collect()
+}
+
 fn granting(warrant: Option<&Warrant>) -> SmallVec<[GrantingPolicy<'_>; 2]> {
     let Some(permit) = warrant.and_then(Warrant::permit) else { return SmallVec::new() };
     let of = |name| GrantingPolicy { name, namespace_id: "root", namespace_path: "", kind: "acl" };
@@ -135,10 +168,10 @@ fn granting(warrant: Option<&Warrant>) -> SmallVec<[GrantingPolicy<'_>; 2]> {
     permit.policies().iter().map(|name| of(name.as_str())).collect()
 }
 
-fn auth_of<'a>(
+fn auth_of<'a, 'b: 'a>(
     record: &'a TokenRecord,
     client_token: &'a str,
-    policies: &'a [&'a str],
+    policies: &'a PolicyTexts<'b>,
     metadata: &'a [(&'a str, &'a str)],
     results: PolicyResults<'a>,
 ) -> Auth<'a> {
@@ -146,8 +179,9 @@ fn auth_of<'a>(
         client_token,
         accessor: record.accessor.as_str(),
         display_name: &record.display_name,
-        policies,
-        token_policies: policies,
+        policies: &policies.all,
+        token_policies: &policies.token,
+        identity_policies: &policies.identity,
         policy_results: Some(results),
         metadata,
         num_uses: u64::from(record.uses.unwrap_or(0)),
@@ -164,7 +198,8 @@ fn auth_of<'a>(
 struct Shown<'a> {
     data: Data<'a>,
     auth: Option<&'a AuthBlock>,
-    policies: Texts<'a>,
+    lease_id: &'a str,
+    policies: PolicyTexts<'a>,
     metadata: SmallVec<[(&'a str, &'a str); 4]>,
     warnings: Texts<'a>,
     clear: Texts<'a>,
@@ -177,7 +212,8 @@ impl<'a> Shown<'a> {
         let mut shown = Self {
             data: Data::None,
             auth: None,
-            policies: Texts::new(),
+            lease_id: "",
+            policies: PolicyTexts { all: Texts::new(), token: Texts::new(), identity: Texts::new() },
             metadata: SmallVec::new(),
             warnings: Texts::new(),
             clear: Texts::new(),
@@ -188,6 +224,7 @@ impl<'a> Shown<'a> {
             Outcome::Envelope { envelope, .. } => {
                 shown.data = envelope.data.as_ref().map_or(Data::None, |d| Data::Json(d.get().as_bytes()));
                 shown.auth = envelope.auth.as_ref();
+                shown.lease_id = &envelope.lease_id;
                 shown.wrap = envelope.wrap_info.as_ref().map(|info| wrap_info(info, scene.now));
                 shown.warnings = envelope.warnings.iter().flatten().map(String::as_str).collect();
             }
@@ -199,7 +236,12 @@ impl<'a> Shown<'a> {
             Outcome::NoContent | Outcome::Refused(_) => {}
         }
         if let Some(block) = shown.auth {
-            shown.policies = block.policies.iter().map(String::as_str).collect();
+            let texts = |names: &'a [String]| names.iter().map(String::as_str).collect();
+            shown.policies = PolicyTexts {
+                all: texts(&block.policies),
+                token: texts(&block.token_policies),
+                identity: texts(&block.identity_policies),
+            };
             shown.metadata = block.metadata.iter().flatten().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         }
         if let Some(routed) = &scene.known.routed {
@@ -214,8 +256,9 @@ impl<'a> Shown<'a> {
         self.auth.map(|block| Auth {
             client_token: &block.client_token,
             accessor: &block.accessor,
-            policies: &self.policies,
-            token_policies: &self.policies,
+            policies: &self.policies.all,
+            token_policies: &self.policies.token,
+            identity_policies: &self.policies.identity,
             metadata: &self.metadata,
             num_uses: block.num_uses,
             entity_id: &block.entity_id,
@@ -230,6 +273,7 @@ impl<'a> Shown<'a> {
             auth,
             mount: self.mount,
             data: self.data,
+            lease_id: self.lease_id,
             warnings: &self.warnings,
             clear_keys: &self.clear,
             wrap_info: self.wrap,
@@ -241,7 +285,8 @@ impl<'a> Shown<'a> {
 fn wrap_info(info: &bulla_wire::WrapInfo, now: Time) -> bulla_audit::WrapInfo<'_> {
     bulla_audit::WrapInfo {
         ttl: Seconds(info.ttl),
-        token: &info.token,
+        // One hash for the token in all its forms, so that its uses can be found.
+        token: info.behind.as_ref().unwrap_or(&info.token),
         accessor: &info.accessor,
         creation_time: now,
         creation_path: &info.creation_path,
@@ -358,5 +403,47 @@ impl Parameters for BodyParameters<'_> {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::CoreConfig;
+    use crate::testing::Server;
+
+    /// The records of one write, the request's and the answer's.
+    async fn recorded(server: &Server, file: &std::path::Path, token: Option<&str>, texts: usize) -> Vec<Value> {
+        std::fs::write(file, "").unwrap();
+        let body = json!({ "list": vec!["x"; texts] });
+        server.call_as(token, Operation::Update, "box/a", body).await;
+        std::fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn anybody_writes_little_more_into_the_audit_log_than_into_the_network() {
+        let config = CoreConfig { api_audit_creation: true, ..CoreConfig::default() };
+        let server = Server::start(1, 1, config).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("audit.log");
+        let options = json!({ "type": "file", "options": { "file_path": file.to_str().unwrap() } });
+        server.write("sys/audit/file", options).await.ok();
+
+        // `{"list":["x",…]}`: four bytes a text, and ten around them.
+        let just = (ANONYMOUS_BODY - 10) / 4;
+        for line in recorded(&server, &file, None, just).await {
+            assert_eq!(line["request"]["data"]["list"].as_array().unwrap().len(), just);
+        }
+        for line in recorded(&server, &file, None, just + 1).await {
+            let data = &line["request"]["data"];
+            assert_eq!(data["body_bytes"], 10 + 4 * (just + 1));
+            assert!(data["whole_body"].as_str().unwrap().starts_with("hmac-sha256:"));
+            assert!(line.to_string().len() < 2000);
+        }
+        let lines = recorded(&server, &file, Some(&server.root), just + 1).await;
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["request"]["data"]["list"].as_array().unwrap().len(), just + 1);
     }
 }

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use bulla_audit::Broker;
 use bulla_kit::{Engine, MountInfo, Routes};
 use bulla_records::MountRecord;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
@@ -37,17 +37,45 @@ pub struct Mount {
 pub struct MountTable {
     by_path: BTreeMap<String, Arc<Mount>>,
     generation: Vec<u8>,
+    /// Accessors of the mounts above.
+    by_accessor: HashMap<String, Arc<Mount>>,
+    /// Mounts being disabled: they take no requests, and what they handed out is taken back. Another mount may have their
+    /// path already.
+    leaving: Vec<Arc<Mount>>,
 }
 
 impl MountTable {
     /// `generation` as the store had it when it had these mounts.
     pub fn new(mounts: impl IntoIterator<Item = Arc<Mount>>, generation: Vec<u8>) -> Self {
-        let by_path = mounts.into_iter().map(|m| (m.record.path.as_str().to_owned(), m)).collect();
-        Self { by_path, generation }
+        let mut table = Self { generation, ..Self::default() };
+        for mount in mounts {
+            if mount.record.going {
+                table.leaving.push(mount);
+            } else {
+                table.by_accessor.insert(mount.record.accessor.clone(), Arc::clone(&mount));
+                table.by_path.insert(mount.record.path.as_str().to_owned(), mount);
+            }
+        }
+        table
     }
 
     pub fn generation(&self) -> &[u8] {
         &self.generation
+    }
+
+    /// Whether a mount with this accessor takes requests.
+    pub fn has(&self, accessor: &str) -> bool {
+        self.by_accessor.contains_key(accessor)
+    }
+
+    /// The mount with this accessor, also while it is being disabled.
+    pub fn any(&self, accessor: &str) -> Option<&Arc<Mount>> {
+        self.by_accessor.get(accessor).or_else(|| self.leaving.iter().find(|m| m.record.accessor == accessor))
+    }
+
+    /// All mounts, those being disabled included.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Mount>> {
+        self.by_path.values().chain(&self.leaving)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Mount>> {

@@ -1,15 +1,18 @@
-//! Work in the background while unsealed: tokens whose time is over are taken back, mounts being disabled are cleared.
+//! Work in the background while unsealed: tokens and leases whose time is over are taken back, mounts being disabled are
+//! cleared.
 //!
 //! Each step is a small transaction that may run again. Nothing depends on it: expiry is checked at use. A step holds a
 //! pass only while it runs, so that a seal never waits for a sleeping worker.
 
+use crate::config::Workers;
 use crate::core::Core;
+use crate::lease::{self, Left, Sweeper};
 use crate::login::lockout_folder;
 use crate::mounts::MountStore;
 use crate::state::{Backend, Unsealed};
 use crate::sys::rotation_due;
 use crate::token::sweep;
-use bulla_barrier::{Pass, SealedStore, Txn, View};
+use bulla_barrier::{BarrierError, Pass, SealedStore, Txn, View};
 use bulla_kit::{EngineError, Setup};
 use bulla_records::MountRecord;
 use bulla_types::{NamespaceId, Time};
@@ -19,11 +22,36 @@ use tokio_util::sync::CancellationToken;
 
 /// Pause between sweeps that found nothing left to do.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Tokens in one batch: small, so that requests of clients get between.
+/// Tokens or leases in one batch: small, so that requests of clients get between.
 const BATCH: usize = 256;
 const CLEAR: usize = 5_000;
 
+/// Where the work is. Small, and nothing is lost with it.
+#[derive(Default)]
+pub struct Background {
+    /// Where the last sweep of tokens ended.
+    tokens: Time,
+    leases: Sweeper,
+}
+
+impl Core {
+    /// One step of the work in the background; `true` = there is more to do at once.
+    ///
+    /// # Errors
+    /// Storage; the step can be taken again.
+    pub async fn work_once(self: &Arc<Self>, background: &mut Background) -> Result<bool, EngineError> {
+        let mut more = false;
+        for (_, done) in step(self, background).await {
+            more |= unless_conflict(done)?;
+        }
+        Ok(more)
+    }
+}
+
 pub fn start(core: &Arc<Core>, stop: CancellationToken) {
+    if core.config.workers == Workers::Stopped {
+        return;
+    }
     let core = Arc::downgrade(core);
     tokio::spawn(async move {
         tokio::select! {
@@ -34,16 +62,10 @@ pub fn start(core: &Arc<Core>, stop: CancellationToken) {
 }
 
 async fn work(core: &Weak<Core>) {
-    let mut from = Time(0);
+    let mut background = Background::default();
     loop {
         let Some(core) = core.upgrade() else { return };
-        let more = match step(&core, &mut from).await {
-            Ok(more) => more,
-            Err(error) => {
-                tracing::warn!(%error, "background work will try again");
-                false
-            }
-        };
+        let more = step(&core, &mut background).await.into_iter().fold(false, |more, job| more | goes_on(job));
         drop(core);
         if more {
             tokio::task::yield_now().await;
@@ -53,20 +75,44 @@ async fn work(core: &Weak<Core>) {
     }
 }
 
-/// One step; `true` = there is more to do at once.
-async fn step(core: &Arc<Core>, from: &mut Time) -> Result<bool, EngineError> {
-    let Ok(pass) = core.gate.pass() else { return Ok(false) };
+/// What a job did: `true` = there is more to do at once.
+type Job = (&'static str, Result<bool, EngineError>);
+
+/// One step of each job. Each is tried: what keeps one of them from its work must not keep the others.
+async fn step(core: &Arc<Core>, background: &mut Background) -> Vec<Job> {
+    let Ok(pass) = core.gate.pass() else { return Vec::new() };
     let now = core.clock.now();
-    let txn = Txn::begin(&pass)?;
+    vec![
+        ("taking back tokens", sweep_some(&pass, &mut background.tokens, now).await),
+        ("taking back leases", leases(core, &pass, &mut background.leases).await),
+        ("clearing a mount", clear_leaving(core, &pass, now).await),
+        ("setting up a mount", set_up_one(core, &pass, now).await),
+        ("care of the keyring", tend_keyring(&pass, now).await.map(|()| false)),
+    ]
+}
+
+/// Whether a job wants to go on at once.
+fn goes_on((job, done): Job) -> bool {
+    unless_conflict(done).unwrap_or_else(|error| {
+        tracing::warn!(%error, job, "background work will try again");
+        false
+    })
+}
+
+/// A client that came between is no fault: the step is taken again.
+fn unless_conflict(done: Result<bool, EngineError>) -> Result<bool, EngineError> {
+    match done {
+        Err(EngineError::Barrier(BarrierError::Conflict)) => Ok(true),
+        done => done,
+    }
+}
+
+async fn sweep_some(pass: &Pass<Unsealed>, from: &mut Time, now: Time) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
     let (next, more) = sweep(&txn, *from, now, BATCH).await?;
     txn.commit(()).await?;
     *from = next;
-    let txn = Txn::begin(&pass)?;
-    let cleared = clear_one(&txn).await?;
-    txn.commit(()).await?;
-    let set_up = set_up_one(core, &pass, now).await?;
-    tend_keyring(&pass, now).await?;
-    Ok(more || cleared || set_up)
+    Ok(more)
 }
 
 /// Encryptions after which the count is written down: what a crash can lose of it is small beside the limit.
@@ -116,14 +162,44 @@ async fn set_up_one(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time) -> Resul
     Ok(true)
 }
 
-/// Goes on with the first mount that is being disabled.
-async fn clear_one(txn: &Arc<Txn>) -> Result<bool, EngineError> {
-    let store = MountStore::new(txn, NamespaceId::ROOT);
-    let Some(record) = store.all().await?.into_iter().find(|r| r.going) else { return Ok(false) };
-    let view = View::new(txn, record.uuid);
-    if view.clear(CLEAR).await? && view.plain_clear(CLEAR).await? {
-        View::new(txn, NamespaceId::ROOT.0).below(&lockout_folder(&record.accessor))?.clear(CLEAR).await?;
-        store.delete(record.uuid)?;
+/// Leases that are over. An engine may take its time; a seal does not wait for it.
+async fn leases(core: &Arc<Core>, pass: &Pass<Unsealed>, sweeper: &mut Sweeper) -> Result<bool, EngineError> {
+    let mut sealing = core.subscribe_seal();
+    tokio::select! {
+        biased;
+        _ = sealing.changed() => Ok(false),
+        more = sweeper.step(core, pass) => more,
     }
-    Ok(true)
+}
+
+/// Goes on with the mounts that are being disabled; one whose engine cannot take its secrets back holds up no other.
+async fn clear_leaving(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time) -> Result<bool, EngineError> {
+    let state = pass.owner().state.load_full();
+    let (mut more, mut gone) = (false, false);
+    for mount in state.mounts.all().filter(|mount| mount.record.going) {
+        let txn = Txn::begin(pass)?;
+        let left = clear_one(&txn, &mount.record, now).await?;
+        txn.commit(()).await?;
+        more |= left == Left::More;
+        gone |= left == Left::Nothing;
+    }
+    if gone {
+        core.reload_mounts(pass).await?;
+    }
+    Ok(more)
+}
+
+/// One step for one mount: first what it handed out is ended, and only when all of that is taken back its data goes.
+async fn clear_one(txn: &Arc<Txn>, record: &MountRecord, now: Time) -> Result<Left, EngineError> {
+    let left = lease::clear_mount(txn, &record.accessor, now, BATCH).await?;
+    if left != Left::Nothing {
+        return Ok(left);
+    }
+    let view = View::new(txn, record.uuid);
+    if !view.clear(CLEAR).await? || !view.plain_clear(CLEAR).await? {
+        return Ok(Left::More);
+    }
+    View::new(txn, NamespaceId::ROOT.0).below(&lockout_folder(&record.accessor))?.clear(CLEAR).await?;
+    MountStore::new(txn, NamespaceId::ROOT).delete(record.uuid)?;
+    Ok(Left::Nothing)
 }

@@ -37,17 +37,19 @@ pub fn show_network(net: &IpNet) -> String {
     if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
-/// Lets a client pass whose address lies in one of the networks; all clients where there are none.
-///
-/// # Errors
-/// Elsewhere, or from an address that is not known.
-pub fn check_address(bound: &[IpNet], remote: Option<IpAddr>) -> Result<(), EngineError> {
+/// The client's address lies in one of the networks, or there are none. An address that is not known is in no network.
+pub fn allows(bound: &[IpNet], remote: Option<IpAddr>) -> bool {
     // A client of a socket for both kinds shows an IPv4 address as an IPv6 one.
     let inside = |address: IpAddr| bound.iter().any(|net| net.contains(&address.to_canonical()));
-    if bound.is_empty() || remote.is_some_and(inside) {
-        return Ok(());
-    }
-    Err(EngineError::DeniedBecause("permission denied".into()))
+    bound.is_empty() || remote.is_some_and(inside)
+}
+
+/// The refusal of a login from elsewhere than [`allows`].
+///
+/// # Errors
+/// 403.
+pub fn check_address(bound: &[IpNet], remote: Option<IpAddr>) -> Result<(), EngineError> {
+    if allows(bound, remote) { Ok(()) } else { Err(EngineError::DeniedBecause("permission denied".into())) }
 }
 
 #[cfg(test)]

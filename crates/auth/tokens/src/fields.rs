@@ -111,7 +111,7 @@ impl TokenFields {
         self.period.set(sent.token_period, old.period, |period| Ok(span(period)))?;
         self.policies.set(sent.token_policies, old.policies, |list| policies_of(&list.0))?;
         self.ttl.set(sent.token_ttl, old.ttl, |ttl| Ok(span(ttl)))?;
-        self.num_uses.set(sent.token_num_uses, old.num_uses, |number| uses("token_num_uses", number))?;
+        self.num_uses.set(sent.token_num_uses, old.num_uses, |number| uses("'token_num_uses'", number))?;
         if let Some(word) = &sent.token_type {
             self.kind = TokenType::parse(word)?;
         }
@@ -188,8 +188,8 @@ pub fn uses(field: &str, number: i64) -> Result<Option<u32>, EngineError> {
     match u32::try_from(number) {
         Ok(0) => Ok(None),
         Ok(number) => Ok(Some(number)),
-        Err(_) if number < 0 => Err(EngineError::bad(format!("'{field}' cannot be negative"))),
-        Err(_) => Err(EngineError::bad(format!("'{field}' cannot be greater than {}", u32::MAX))),
+        Err(_) if number < 0 => Err(EngineError::bad(format!("{field} cannot be negative"))),
+        Err(_) => Err(EngineError::bad(format!("{field} cannot be greater than {}", u32::MAX))),
     }
 }
 
@@ -345,6 +345,14 @@ mod tests {
         let data = shown(&fields);
         assert_eq!((data.get("policies"), &data["token_policies"]), (None, &json!(["two"])));
         assert_eq!(data["ttl"], 5, "what was not sent stays");
+    }
+
+    #[test]
+    fn numbers_of_uses() {
+        let of = |number| uses("n", number).map_err(|e| e.to_string());
+        assert_eq!((of(0), of(1), of(i64::from(u32::MAX))), (Ok(None), Ok(Some(1)), Ok(Some(u32::MAX))));
+        assert_eq!(of(-1), Err("n cannot be negative".into()));
+        assert_eq!(of(1 << 32), Err("n cannot be greater than 4294967295".into()));
     }
 
     #[test]

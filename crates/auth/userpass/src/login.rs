@@ -1,9 +1,9 @@
 //! Logging in, and renewing what a login gave.
 
-use crate::password::{self, Password};
+use crate::password;
 use crate::pool::Pool;
 use crate::records;
-use bulla_auth_tokens::{check_address, same_policies};
+use bulla_auth_tokens::{SecretParam, check_address, same_policies};
 use bulla_kit::{AliasClaim, Answer, Ctx, EngineError, LoginIntent, LoginLease, Params, Reply, Route, TokenLimits};
 use indexmap::IndexMap;
 
@@ -16,7 +16,7 @@ struct LoginParams {
     #[param(path)]
     username: String,
     /// The user's password.
-    password: Password,
+    password: SecretParam,
 }
 
 pub fn route() -> Route<Ctx> {

@@ -4,8 +4,9 @@
 //! what the user's own hash does not take.
 
 use bcrypt::{HashParts, Version};
-use bulla_kit::{EngineError, Field, FieldKind, RawJson};
-use bulla_secret::{SecretText, scrub_stack};
+use bulla_auth_tokens::SecretParam;
+use bulla_kit::EngineError;
+use bulla_secret::scrub_stack;
 use std::ops::RangeInclusive;
 
 /// Of the hashes made here.
@@ -20,39 +21,13 @@ pub const MAX: usize = 72;
 /// The salt of work that nobody's hash comes from.
 const NOBODY: [u8; 16] = *b"nobody has this!";
 
-/// A password as it came, erased when dropped.
-#[derive(Debug)]
-pub struct Password(SecretText);
-
-impl Field for Password {
-    const KIND: FieldKind = FieldKind::Text;
-
-    fn decode(raw: &RawJson) -> Result<Self, String> {
-        String::decode(raw).map(|text| Self(SecretText::new(text)))
+/// # Errors
+/// Longer than [`MAX`].
+pub fn check_length(password: &SecretParam) -> Result<(), EngineError> {
+    if password.len() > MAX {
+        return Err(EngineError::bad(format!("password length exceeds {MAX} bytes")));
     }
-
-    fn missing() -> Option<Self> {
-        Some(Self(SecretText::new(String::new())))
-    }
-}
-
-impl Password {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// # Errors
-    /// Longer than [`MAX`].
-    pub fn check_length(&self) -> Result<(), EngineError> {
-        if self.0.len() > MAX {
-            return Err(EngineError::bad(format!("password length exceeds {MAX} bytes")));
-        }
-        Ok(())
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.0.dangerous_expose().as_bytes()
-    }
+    Ok(())
 }
 
 /// The cost of a ready-made hash.
@@ -77,23 +52,23 @@ pub fn cost_of(hash: &str) -> Result<u32, EngineError> {
 ///
 /// # Errors
 /// The library refuses, which it does for no cost of ours.
-pub fn hash(password: &Password, salt: [u8; 16]) -> Result<String, EngineError> {
-    let parts = bcrypt::hash_with_salt(password.bytes(), COST, salt);
+pub fn hash(password: &SecretParam, salt: [u8; 16]) -> Result<String, EngineError> {
+    let parts = bcrypt::hash_with_salt(password.dangerous_expose(), COST, salt);
     scrub_stack();
     parts.map(|parts| parts.format_for_version(Version::TwoB)).map_err(|_| EngineError::internal("no hash was made"))
 }
 
 /// Whether `password` gives `hash`, in 2^`work` rounds all in all; `None` = nobody's, the same work for nothing. For the
 /// pool. What is beyond [`MAX`] bytes does not count, as where a ready-made hash of such a password comes from.
-pub fn check(password: &Password, hash: Option<&str>, work: u32) -> bool {
+pub fn check(password: &SecretParam, hash: Option<&str>, work: u32) -> bool {
     let own = hash.and_then(|text| text.parse::<HashParts>().ok()).map(|parts| parts.get_cost());
     let fits = match (hash, own) {
-        (Some(hash), Some(_)) => bcrypt::verify(password.bytes(), hash).unwrap_or(false),
+        (Some(hash), Some(_)) => bcrypt::verify(password.dangerous_expose(), hash).unwrap_or(false),
         _ => false,
     };
     for cost in filling(own, work) {
         // Kept from being left out: the time is what it is for.
-        std::hint::black_box(bcrypt::hash_with_salt(password.bytes(), cost, NOBODY).is_ok());
+        std::hint::black_box(bcrypt::hash_with_salt(password.dangerous_expose(), cost, NOBODY).is_ok());
     }
     scrub_stack();
     fits
@@ -112,8 +87,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    fn password(text: &str) -> Password {
-        Password(SecretText::new(text.into()))
+    fn password(text: &str) -> SecretParam {
+        SecretParam::new(text.into())
     }
 
     /// What crypt(3) of libxcrypt makes of them; the last is longer than what counts.
@@ -144,11 +119,11 @@ mod tests {
 
     #[test]
     fn lengths_up_to_the_limit() {
-        assert!(password(&"x".repeat(72)).check_length().is_ok());
-        assert!(password(&"x".repeat(73)).check_length().is_err());
+        assert!(check_length(&password(&"x".repeat(72))).is_ok());
+        assert!(check_length(&password(&"x".repeat(73))).is_err());
         // Two bytes a character: 72 and 74.
-        assert!(password(&"é".repeat(36)).check_length().is_ok());
-        assert!(password(&"é".repeat(37)).check_length().is_err());
+        assert!(check_length(&password(&"é".repeat(36))).is_ok());
+        assert!(check_length(&password(&"é".repeat(37))).is_err());
         // All 72 bytes count, what follows does not.
         let made = hash(&password(&"x".repeat(72)), [7; 16]).unwrap();
         assert!(check(&password(&"x".repeat(72)), Some(&made), 5));

@@ -1,9 +1,9 @@
 //! Users: kept, shown, changed. A password is never shown, nor is its hash.
 
-use crate::password::{self, Password};
+use crate::password;
 use crate::pool::Pool;
 use crate::records::{self, FOLDER, User};
-use bulla_auth_tokens::{OldNames, TokenFields, TokenParams};
+use bulla_auth_tokens::{OldNames, SecretParam, TokenFields, TokenParams};
 use bulla_kit::{Answer, CommaList, Ctx, EngineError, Page, Params, Reply, Route, View};
 use bulla_types::Seconds;
 use serde_json::Map;
@@ -53,7 +53,7 @@ struct UserParams {
     #[param(path)]
     username: String,
     /// The password, at most 72 bytes.
-    password: Password,
+    password: SecretParam,
     /// A ready-made bcrypt hash of the password, with a cost from 5 to 12.
     password_hash: String,
     /// The older name of `token_policies`.
@@ -74,7 +74,7 @@ struct PasswordParams {
     #[param(path)]
     username: String,
     /// The password, at most 72 bytes.
-    password: Password,
+    password: SecretParam,
     /// A ready-made bcrypt hash of the password, with a cost from 5 to 12.
     password_hash: String,
 }
@@ -139,16 +139,14 @@ async fn change_password(ctx: Ctx, sent: PasswordParams) -> Answer {
 
 async fn change_policies(ctx: Ctx, sent: PoliciesParams) -> Answer {
     let mut user = records::read(&ctx.view, &sent.username).await?.ok_or_else(no_user)?;
-    // Whoever calls this without policies means none.
-    let new = if sent.policies.is_none() { Some(sent.token_policies.unwrap_or_default()) } else { sent.token_policies };
-    let policies = TokenParams { token_policies: new, ..TokenParams::default() };
+    let policies = TokenParams { token_policies: sent.token_policies, ..TokenParams::default() };
     user.token.apply(policies, OldNames { policies: sent.policies, ..OldNames::default() })?;
     records::write(&ctx.view, &sent.username, &user)?;
     Ok(Reply::none())
 }
 
 /// The hash to be stored; `None` = neither was sent.
-async fn hash_of(ctx: &Ctx, password: Password, ready_made: String) -> Result<Option<String>, EngineError> {
+async fn hash_of(ctx: &Ctx, password: SecretParam, ready_made: String) -> Result<Option<String>, EngineError> {
     match (password.is_empty(), ready_made.is_empty()) {
         (true, true) => Ok(None),
         (false, false) => Err(EngineError::bad("only one of password or password_hash may be provided")),
@@ -160,7 +158,7 @@ async fn hash_of(ctx: &Ctx, password: Password, ready_made: String) -> Result<Op
             Ok(Some(ready_made))
         }
         (false, true) => {
-            password.check_length()?;
+            password::check_length(&password)?;
             let salt = ctx.random()?;
             Pool::shared().run(move || password::hash(&password, salt)).await?.map(Some)
         }

@@ -148,6 +148,8 @@ fn policies_change_by_both_names() {
     write(&bench, "users/ada/policies", json!({ "policies": "four" }));
     assert_eq!(shown(&bench), (json!(["four"]), Some(json!(["four"]))));
     write(&bench, "users/ada/policies", json!({}));
+    assert_eq!(shown(&bench).0, json!(["four"]), "nothing sent changes nothing");
+    write(&bench, "users/ada/policies", json!({ "token_policies": "" }));
     assert_eq!(shown(&bench), (json!([]), None));
     assert_eq!(refused(&bench, "users/none/policies", json!({ "policies": "x" })), "username does not exist");
 }

@@ -4,12 +4,14 @@
 //! HTTP shapes (`bulla-wire`), memory that is erased (`bulla-secret`).
 
 mod duration;
+mod identity;
 mod name;
 mod operation;
 mod path;
 mod time;
 
 pub use duration::{DurationError, Seconds, go_duration_text, parse_duration};
+pub use identity::{AliasId, EntityId, GroupId, fold_name};
 pub use name::{Accessor, NameError, NamespaceId, PolicyName, ScopeId};
 pub use operation::{Capabilities, Capability, Operation};
 pub use path::{MountPath, PathError, RequestPath, clean_path};

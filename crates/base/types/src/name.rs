@@ -32,7 +32,7 @@ impl PolicyName {
             return Err(NameError::TooLong(Self::MAX));
         }
         let relative = name.split('/').any(|s| matches!(s, "." | ".." | ""));
-        if relative || name.chars().any(|c| c.is_control() || is_invisible(c)) {
+        if relative || name.chars().any(|c| c.is_control() || misleads(c)) {
             return Err(NameError::Character);
         }
         Ok(Self(name))
@@ -60,9 +60,10 @@ impl PolicyName {
     }
 }
 
-/// Zero-width and direction characters: two names that look alike must not differ by them.
-fn is_invisible(c: char) -> bool {
+/// Zero-width and direction characters, and the wide twins of ASCII: two names that look alike must not differ by them.
+fn misleads(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+        || matches!(c, '\u{ff01}'..='\u{ff5e}')
 }
 
 impl fmt::Display for PolicyName {
@@ -155,7 +156,7 @@ mod tests {
             assert!(PolicyName::parse(text).unwrap().is_root(), "{text:?}");
         }
         assert_eq!(PolicyName::parse("Team/A").unwrap().as_str(), "team/a");
-        for bad in ["", " ", "../admin", "a/../admin", "a//b", "root\u{200b}", "a\nb"] {
+        for bad in ["", " ", "../admin", "a/../admin", "a//b", "root\u{200b}", "ｒｏｏｔ", "a\nb"] {
             assert!(PolicyName::parse(bad).is_err(), "{bad:?}");
         }
         assert!(PolicyName::parse(&"x".repeat(PolicyName::MAX)).is_ok());

@@ -62,6 +62,9 @@ pub struct WrapInfo {
     pub creation_path: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub wrapped_accessor: String,
+    /// The wrapping token itself where `token` is a JWT that names it. For audit; never sent.
+    #[serde(skip)]
+    pub behind: Option<String>,
 }
 
 impl std::fmt::Debug for WrapInfo {

@@ -1,7 +1,7 @@
 //! Logins: what becomes of an auth method's "this one may in", and of its "wrong password".
 //!
 //! ```text
-//! engine --LoginIntent--> [`admit`]: token, in the request's own batch --> auth block
+//! engine --LoginIntent--> [`admit`]: entity and token, in the request's own batch --> auth block
 //! engine --InvalidCredentials--> [`lockout`]: counted for the name, in a batch of its own
 //! ```
 //!
@@ -16,10 +16,11 @@ pub use lockout::{LockoutConfig, Logins, Name, folder as lockout_folder};
 pub use renewal::renewal;
 pub use routes::routes;
 
+use crate::identity::{self, IdentityStore};
 use crate::request::Request;
 use crate::route::Routed;
-use crate::state::Mount;
-use crate::token::{NewToken, issue};
+use crate::state::{Mount, State};
+use crate::token::{NewToken, add_identity, issue};
 use bulla_barrier::Txn;
 use bulla_kit::{EngineError, LoginIntent, TokenKind, TokenLimits};
 use bulla_lease::{Asked, Bounds, grant};
@@ -34,18 +35,26 @@ pub struct Admitted {
     pub warnings: Vec<String>,
 }
 
-/// Makes the token that a login asks for.
+/// Makes the token that a login asks for, and the entity of whoever logs in here for the first time.
 ///
 /// # Errors
-/// The method would hand out root; it binds to an address that is not known; storage.
+/// The entity is disabled; the method would hand out root; it binds to an address that is not known; storage.
 pub async fn admit(
     txn: &Arc<Txn>,
+    state: &State,
     routed: &Routed,
     request: &Request,
     intent: LoginIntent,
     now: Time,
 ) -> Result<Admitted, EngineError> {
     let mount = &routed.mount;
+    let standing = match &intent.alias {
+        Some(claim) => {
+            let store = IdentityStore::of(state, txn)?;
+            Some(identity::of_login(&store, &mount.record, claim, &intent.group_aliases, now).await?)
+        }
+        None => None,
+    };
     let kind = kind_of(mount.record.config.token_type, intent.limits.kind);
     let limits = &intent.limits;
     let granted = grant(bounds_of(mount), asked_of(limits));
@@ -62,12 +71,16 @@ pub async fn admit(
         renewable: intent.renewable && kind == TokenKindRecord::Service,
         bound_cidrs: addresses_of(limits, request)?,
         mount_accessor: mount.record.accessor.clone(),
+        entity_id: standing.as_ref().map(|standing| standing.entity.id.to_string()).unwrap_or_default(),
+        mount_length: mount.record.path.as_str().len(),
         internal: intent.internal.map(|raw| raw.get().to_owned()),
         kind,
         ..NewToken::root(NamespaceId::ROOT, None)
     };
     let issued = issue(txn, new, now).await?;
-    Ok(Admitted { auth: issued.auth_block(), warnings: granted.warnings })
+    let mut auth = issued.auth_block();
+    add_identity(&mut auth, standing.as_deref());
+    Ok(Admitted { auth, warnings: granted.warnings })
 }
 
 pub fn bounds_of(mount: &Mount) -> Bounds {

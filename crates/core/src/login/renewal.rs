@@ -4,7 +4,7 @@ use super::bounds_of;
 use crate::state::{Backend, Mount};
 use crate::sys::SysCtx;
 use bulla_barrier::View;
-use bulla_kit::{Ctx, EngineError, LoginLease, RawJson};
+use bulla_kit::{Ctx, EngineError, LoginLease, RawJson, TokenLimits};
 use bulla_lease::{Bounds, Renewal};
 use bulla_records::TokenRecord;
 use bulla_types::Seconds;
@@ -43,13 +43,19 @@ pub async fn renewal(
     let bounds = bounds_of(mount);
     let renewal = Renewal {
         issued: record.created,
-        last_ttl: set(limits.ttl).unwrap_or(bounds.default_ttl),
+        last_ttl: set(limits.ttl).unwrap_or_else(|| by_default(ctx, record, bounds, &limits)),
         increment,
         period: set(limits.period),
         max_ttl: limits.max_ttl,
         explicit_max_ttl: lower(set(limits.explicit_max_ttl), set(record.explicit_max_ttl)),
     };
     Ok(Some((bounds, renewal)))
+}
+
+/// What nobody asked for is no more than what is left, without a word about it.
+fn by_default(ctx: &SysCtx, record: &TokenRecord, bounds: Bounds, limits: &TokenLimits) -> Seconds {
+    let max = limits.max_ttl.filter(|max| !max.is_zero()).map_or(bounds.max_ttl, |max| max.min(bounds.max_ttl));
+    bounds.default_ttl.min(ctx.now().until(record.created.plus(max)))
 }
 
 /// The context of a request, at another mount.

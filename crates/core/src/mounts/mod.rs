@@ -7,6 +7,8 @@ mod remount;
 mod routes;
 mod settings;
 mod show;
+#[cfg(test)]
+mod show_tests;
 mod store;
 #[cfg(test)]
 mod tests;

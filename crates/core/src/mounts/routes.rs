@@ -3,6 +3,7 @@
 use super::settings::{Settings, for_new, tune};
 use super::show::{describe, short_path, tuning};
 use super::store::{MountStore, new_mount, open_engine, settings};
+use crate::lease;
 use crate::sys::{Effect, SysCtx};
 use bulla_barrier::View;
 use bulla_kit::{Answer, EngineError, Input, KeyValues, NoParams, Params, RawJson, Reply, Route, Setup};
@@ -81,7 +82,7 @@ pub(super) fn full_path(text: &str, class: MountClass) -> Result<MountPath, Engi
 async fn list(ctx: SysCtx, _: NoParams, class: MountClass) -> Answer {
     let mut all: Map<String, Value> = Map::new();
     for mount in ctx.state.mounts.iter().filter(|m| m.record.class == class) {
-        all.insert(short_path(&mount.record).to_owned(), Value::Object(describe(&mount.record)));
+        all.insert(short_path(&mount.record).to_owned(), Value::Object(describe(&mount.record, &ctx.core)));
     }
     Ok(Reply::json(&all)?.at_top_too())
 }
@@ -89,7 +90,9 @@ async fn list(ctx: SysCtx, _: NoParams, class: MountClass) -> Answer {
 async fn read(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
     let path = full_path(&params.path, class)?;
     match ctx.state.mounts.at(path.as_str()) {
-        Some(mount) if mount.record.class == class => Ok(Reply::json(&describe(&mount.record))?.at_top_too()),
+        Some(mount) if mount.record.class == class => {
+            Ok(Reply::json(&describe(&mount.record, &ctx.core))?.at_top_too())
+        }
         _ => {
             let what = if class == MountClass::Auth { "auth engine" } else { "secret engine mount" };
             Err(EngineError::bad(format!("No {what} at {}", shown(&path, class))))
@@ -190,10 +193,11 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
         return Err(EngineError::bad("backend type must be specified as a string"));
     }
     let given = Settings::of_object(params.config.as_ref());
-    let config = for_new(&given, class)?;
+    let config = for_new(&given, class, &ctx.core.config)?;
     check_place(&path, &kind, class)?;
     let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
-    if let Some(other) = collision(&store.all().await?, &path) {
+    let all = store.all().await?;
+    if let Some(other) = collision(&all, &path) {
         return Err(EngineError::bad(format!("path is already in use at {}", short_path(&other))));
     }
     let mut options = params.options.map(|o| o.0).unwrap_or_default();
@@ -203,6 +207,11 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
         _ => {}
     }
     let kind = if kind.starts_with("kv-v") { "kv".to_owned() } else { kind };
+    let mut fresh = new_mount(class, path.clone(), &kind)?;
+    // Leases, tokens and aliases know their mount by its accessor.
+    while all.iter().any(|other| other.accessor == fresh.accessor) {
+        fresh = new_mount(class, path.clone(), &kind)?;
+    }
     let mut record = MountRecord {
         description: params.description,
         local: params.local,
@@ -210,7 +219,7 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
         external_entropy_access: params.external_entropy_access,
         options: Some(options),
         config,
-        ..new_mount(class, path, &kind)?
+        ..fresh
     };
     set_up(&ctx, &mut record).await?;
     store.put(&record)?;
@@ -218,10 +227,11 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
     Ok(Reply::none())
 }
 
-/// A mount at, above or below `path`.
+/// A mount at, above or below `path`. One that is being disabled is in nobody's way.
 pub(super) fn collision(all: &[MountRecord], path: &MountPath) -> Option<MountRecord> {
     let path = path.as_str();
-    all.iter().find(|r| r.path.as_str().starts_with(path) || path.starts_with(r.path.as_str())).cloned()
+    let mut there = all.iter().filter(|r| !r.going);
+    there.find(|r| r.path.as_str().starts_with(path) || path.starts_with(r.path.as_str())).cloned()
 }
 
 async fn disable(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
@@ -239,8 +249,10 @@ async fn disable(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
     let Some(mut record) = store.at(path.as_str()).await?.filter(|r| r.class == class) else {
         return Ok(Reply::none());
     };
-    // What does not fit into one batch is finished by the workers, also after a restart: the record stays, marked.
-    if clear(&ctx, &record).await? {
+    // What does not fit into one batch is finished by the workers, also after a restart: the record stays, marked. So it
+    // does while engines have secrets to take back, for which they need their data; and tokens are refused from now on
+    // because their mount is gone.
+    if !lease::has_any(ctx.txn(), &record.accessor).await? && clear(&ctx, &record).await? {
         store.delete(record.uuid)?;
     } else {
         record.going = true;

@@ -49,7 +49,7 @@ fn decode<T: Field>(raw: &RawJson, name: &str) -> Result<T, EngineError> {
 ///
 /// # Errors
 /// 400 with the reference's texts.
-pub fn for_new(settings: &Settings, class: MountClass) -> Result<MountConfig, EngineError> {
+pub fn for_new(settings: &Settings, class: MountClass, system: &CoreConfig) -> Result<MountConfig, EngineError> {
     let mut config = MountConfig::default();
     let unparsable =
         |which: &'static str| move |text: &str, why: String| format!("unable to parse {which} TTL of {text}: {why}");
@@ -70,7 +70,7 @@ pub fn for_new(settings: &Settings, class: MountClass) -> Result<MountConfig, En
         }
         config.token_type = token_type(&word)?;
     }
-    config.plugin_version = settings.text("plugin_version")?.filter(|v| !v.is_empty());
+    check_version(settings, system)?;
     Ok(config)
 }
 
@@ -92,6 +92,7 @@ fn common(settings: &Settings, config: &mut MountConfig) -> Result<(), EngineErr
         ("audit_non_hmac_response_keys", &mut config.audit_non_hmac_response_keys),
         ("passthrough_request_headers", &mut config.passthrough_request_headers),
         ("allowed_response_headers", &mut config.allowed_response_headers),
+        ("allowed_managed_keys", &mut config.allowed_managed_keys),
     ] {
         if let Some(list) = settings.list(name)? {
             *slot = list;
@@ -135,10 +136,22 @@ pub fn tune(settings: &Settings, record: &mut MountRecord, system: &CoreConfig) 
     if let Some(raw) = settings.0.get("user_lockout_config") {
         record.config.user_lockout = Some(lockout(raw, record)?);
     }
-    if let Some(version) = settings.text("plugin_version")? {
-        record.config.plugin_version = Some(version).filter(|v| !v.is_empty());
+    if check_version(settings, system)? {
+        record.config.plugin_version = None;
     }
     Ok(())
+}
+
+/// There is one version of each engine, the one that is built in; naming it pins nothing. `true` = a version was given.
+///
+/// # Errors
+/// Another version.
+fn check_version(settings: &Settings, system: &CoreConfig) -> Result<bool, EngineError> {
+    match settings.text("plugin_version")? {
+        None => Ok(false),
+        Some(version) if version.is_empty() || version == system.running_version() => Ok(true),
+        Some(version) => Err(EngineError::bad(format!("plugin version {version} not found in the catalog"))),
+    }
 }
 
 fn check_order(default: Option<Seconds>, max: Option<Seconds>, system: &CoreConfig) -> Result<(), EngineError> {

@@ -1,6 +1,8 @@
 //! How a mount reads in `sys/mounts`, `sys/auth`, their tuning and the UI's list.
 
 use crate::config::CoreConfig;
+use crate::core::Core;
+use bulla_kit::EngineKind;
 use bulla_records::{MountClass, MountRecord};
 use bulla_types::Seconds;
 use serde_json::{Map, Value, json};
@@ -17,6 +19,7 @@ fn lists(record: &MountRecord, into: &mut Map<String, Value>) {
         ("audit_non_hmac_response_keys", &config.audit_non_hmac_response_keys),
         ("passthrough_request_headers", &config.passthrough_request_headers),
         ("allowed_response_headers", &config.allowed_response_headers),
+        ("allowed_managed_keys", &config.allowed_managed_keys),
     ] {
         if !list.is_empty() {
             set(into, name, list.clone());
@@ -34,13 +37,17 @@ fn lists(record: &MountRecord, into: &mut Map<String, Value>) {
 }
 
 /// A mount as the table shows it.
-pub fn describe(record: &MountRecord) -> Map<String, Value> {
+pub fn describe(record: &MountRecord, core: &Core) -> Map<String, Value> {
     let mut config = Map::new();
     set(&mut config, "default_lease_ttl", record.config.default_ttl.map_or(0, |s| s.0));
     set(&mut config, "max_lease_ttl", record.config.max_ttl.map_or(0, |s| s.0));
     set(&mut config, "force_no_cache", record.config.force_no_cache);
     lists(record, &mut config);
-    lockout(record, &mut config);
+    let mut lockout_config = Map::new();
+    lockout(record, &mut lockout_config);
+    if !lockout_config.is_empty() {
+        set(&mut config, "user_lockout_config", lockout_config);
+    }
     let mut out = Map::new();
     set(&mut out, "type", record.kind.as_str());
     set(&mut out, "description", record.description.as_str());
@@ -48,15 +55,23 @@ pub fn describe(record: &MountRecord) -> Map<String, Value> {
     set(&mut out, "uuid", record.uuid.to_string());
     set(&mut out, "local", record.local);
     set(&mut out, "seal_wrap", record.seal_wrap);
+    set(&mut out, "external_entropy_access", record.external_entropy_access);
     set(&mut out, "options", json!(record.options));
     set(&mut out, "config", config);
+    set(&mut out, "plugin_version", record.config.plugin_version.as_deref().unwrap_or_default());
+    set(&mut out, "running_plugin_version", core.config.running_version());
+    // What is built in has no file of its own.
+    set(&mut out, "running_sha256", "");
+    let kind = if record.class == MountClass::Auth { EngineKind::Auth } else { EngineKind::Secrets };
+    // Core's own mounts are no plugins and have no status.
+    let status = if core.registry.find(kind, &record.kind).is_some() { "supported" } else { "" };
+    set(&mut out, "deprecation_status", status);
     out
 }
 
 /// As [`describe`], with what `sys/internal/ui/mounts/<path>` adds.
-pub fn describe_for_ui(record: &MountRecord) -> Map<String, Value> {
-    let mut out = describe(record);
-    set(&mut out, "external_entropy_access", record.external_entropy_access);
+pub fn describe_for_ui(record: &MountRecord, core: &Core) -> Map<String, Value> {
+    let mut out = describe(record, core);
     set(&mut out, "path", short_path(record));
     out
 }

@@ -50,6 +50,16 @@ impl MountStore {
         Ok(self.view.get(GENERATION).await?.unwrap_or_default())
     }
 
+    /// Whether a mount takes requests.
+    ///
+    /// # Errors
+    /// Storage; a record that cannot be read.
+    pub async fn is_there(&self, uuid: ScopeId) -> Result<bool, EngineError> {
+        let Some(bytes) = self.view.get(&Self::key(uuid)).await? else { return Ok(false) };
+        let record: MountRecord = decode("mount", &bytes).map_err(|_| EngineError::damaged("mount"))?;
+        Ok(!record.going)
+    }
+
     /// All mounts. A record that cannot be read is reported and left out: one bad record never stops the server.
     pub async fn all(&self) -> Result<Vec<MountRecord>, EngineError> {
         let mut records = Vec::new();
@@ -135,9 +145,8 @@ pub async fn load(
     before: Option<&MountTable>,
 ) -> Result<MountTable, EngineError> {
     let store = MountStore::new(txn, NamespaceId::ROOT);
-    let records = store.all().await?;
-    let open = records.into_iter().filter(|r| !r.going).map(|record| {
-        let old = before.and_then(|table| table.at(record.path.as_str())).filter(|old| old.record == record);
+    let open = store.all().await?.into_iter().map(|record| {
+        let old = before.and_then(|table| table.any(&record.accessor)).filter(|old| old.record == record);
         old.map_or_else(|| Arc::new(open_mount(record, registry, tables, config)), Arc::clone)
     });
     Ok(MountTable::new(open, store.generation().await?))

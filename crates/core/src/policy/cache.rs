@@ -1,15 +1,21 @@
-//! Compiled sets of policies, shared by all tokens that have the set.
+//! Compiled sets of policies, shared by all tokens that have the set; where rules speak of the caller, by all that have
+//! the same values for it.
 
 use super::store::PolicyStore;
+use crate::identity::Standing;
 use crate::state::Unsealed;
 use bulla_barrier::Txn;
 use bulla_kit::EngineError;
-use bulla_policy::{Acl, NoIdentity, Options, Policy};
+use bulla_policy::{Acl, Hole, Identity, NoIdentity, Options, Policy};
 use bulla_types::{NamespaceId, PolicyName, Time};
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sets kept at a time. A set of ten policies with a hundred rules takes some tens of kilobytes.
 const SETS: usize = 4096;
+/// ACLs kept for entities at a time; as large as sets.
+const FILLED: usize = 4096;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -19,11 +25,34 @@ struct Key {
     policies: Vec<PolicyName>,
 }
 
-pub struct AclCache(quick_cache::sync::Cache<Key, Arc<Acl>>);
+/// Policies that are looked at together.
+struct Set {
+    number: u64,
+    parsed: Vec<Arc<Policy>>,
+    /// What the rules ask about the caller, each question once.
+    holes: Vec<Hole>,
+    /// For callers of whom nothing is known.
+    acl: Arc<Acl>,
+}
+
+/// A set as it is for one caller: the values are the key, so that a change of any of them is another ACL at once.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct FilledKey {
+    set: u64,
+    values: Vec<Option<String>>,
+}
+
+pub struct AclCache {
+    sets: quick_cache::sync::Cache<Key, Arc<Set>>,
+    filled: quick_cache::sync::Cache<FilledKey, Arc<Acl>>,
+    /// Sets made since the unseal.
+    made: AtomicU64,
+}
 
 impl Default for AclCache {
     fn default() -> Self {
-        Self(quick_cache::sync::Cache::new(SETS))
+        let (sets, filled) = (quick_cache::sync::Cache::new(SETS), quick_cache::sync::Cache::new(FILLED));
+        Self { sets, filled, made: AtomicU64::new(0) }
     }
 }
 
@@ -32,7 +61,8 @@ impl Default for AclCache {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Generation(pub(crate) u64);
 
-/// The ACL of a set of policies. Names that do not exist grant nothing. `generation` was taken before `txn` began.
+/// The ACL of a token: its own policies and those of its entity. Names that do not exist grant nothing. `generation`
+/// was taken before `txn` began.
 ///
 /// # Errors
 /// A stored policy that cannot be read fails the request: dropping it could drop a `deny`.
@@ -42,30 +72,65 @@ pub async fn acl_of(
     txn: &Arc<Txn>,
     namespace: NamespaceId,
     policies: &[PolicyName],
+    standing: Option<&Standing>,
     now: Time,
 ) -> Result<Arc<Acl>, EngineError> {
-    let key = Key { generation, namespace, policies: policies.to_vec() };
-    if let Some(acl) = unsealed.acls.0.get(&key)
-        && acl.stale_at().is_none_or(|at| now < at)
-    {
-        return Ok(acl);
+    let key = Key { generation, namespace, policies: together(policies, standing).into_owned() };
+    let cache = &unsealed.acls;
+    let set = match cache.sets.get(&key) {
+        Some(set) if fresh(&set.acl, now) => set,
+        _ => {
+            let set = Arc::new(make(cache, txn, namespace, &key.policies, now).await?);
+            cache.sets.insert(key, Arc::clone(&set));
+            set
+        }
+    };
+    match standing.filter(|_| !set.holes.is_empty()) {
+        None => Ok(Arc::clone(&set.acl)),
+        Some(standing) => Ok(fill(cache, &set, standing, now)),
     }
-    let acl = Arc::new(compile(txn, namespace, policies, now).await?);
-    unsealed.acls.0.insert(key, Arc::clone(&acl));
-    Ok(acl)
 }
 
-async fn compile(
+/// A token's policies and its entity's, sorted and each once.
+pub fn together<'a>(policies: &'a [PolicyName], standing: Option<&Standing>) -> Cow<'a, [PolicyName]> {
+    let added = standing.map_or(&[][..], Standing::policies);
+    if added.is_empty() {
+        return Cow::Borrowed(policies);
+    }
+    let mut all = [policies, added].concat();
+    all.sort_unstable();
+    all.dedup();
+    Cow::Owned(all)
+}
+
+fn fresh(acl: &Acl, now: Time) -> bool {
+    acl.stale_at().is_none_or(|at| now < at)
+}
+
+fn fill(cache: &AclCache, set: &Set, standing: &Standing, now: Time) -> Arc<Acl> {
+    let values = set.holes.iter().map(|hole| standing.value(hole).map(Cow::into_owned)).collect();
+    let key = FilledKey { set: set.number, values };
+    if let Some(acl) = cache.filled.get(&key).filter(|acl| fresh(acl, now)) {
+        return acl;
+    }
+    let acl = Arc::new(Acl::compile(&set.parsed, standing, now));
+    cache.filled.insert(key, Arc::clone(&acl));
+    acl
+}
+
+async fn make(
+    cache: &AclCache,
     txn: &Arc<Txn>,
     namespace: NamespaceId,
     policies: &[PolicyName],
     now: Time,
-) -> Result<Acl, EngineError> {
+) -> Result<Set, EngineError> {
+    let number = cache.made.fetch_add(1, Ordering::Relaxed);
     if policies.iter().any(PolicyName::is_root) {
-        return Ok(Acl::root());
+        return Ok(Set { number, parsed: Vec::new(), holes: Vec::new(), acl: Arc::new(Acl::root()) });
     }
     let store = PolicyStore::new(txn, namespace);
-    let mut parsed = Vec::with_capacity(policies.len());
+    let mut parsed: Vec<Arc<Policy>> = Vec::with_capacity(policies.len());
     for name in policies {
         let Some(record) = store.read(name).await? else { continue };
         let options = Options {
@@ -78,7 +143,14 @@ async fn compile(
             .map_err(|_| EngineError::internal(format!("the policy `{name}` cannot be read")))?;
         parsed.push(Arc::new(policy));
     }
-    Ok(Acl::compile(&parsed, &NoIdentity, now))
+    let mut holes: Vec<Hole> = Vec::new();
+    for hole in parsed.iter().flat_map(|policy| policy.holes()) {
+        if !holes.contains(hole) {
+            holes.push(hole.clone());
+        }
+    }
+    let acl = Arc::new(Acl::compile(&parsed, &NoIdentity, now));
+    Ok(Set { number, parsed, holes, acl })
 }
 
 #[cfg(test)]
@@ -102,12 +174,12 @@ mod tests {
         let before = pass.owner().policies_now();
         let old = Txn::begin(&pass).unwrap();
         server.write("sys/policies/acl/p", json!({ "policy": r#"path "a" { capabilities = ["deny"] }"# })).await.ok();
-        let slow = acl_of(pass.owner(), before, &old, NamespaceId::ROOT, &set, Time(0)).await.unwrap();
+        let slow = acl_of(pass.owner(), before, &old, NamespaceId::ROOT, &set, None, Time(0)).await.unwrap();
         assert_eq!(slow.at(Time(0)).capabilities("", "a"), ["read"]);
 
         let now = pass.owner().policies_now();
         let txn = Txn::begin(&pass).unwrap();
-        let acl = acl_of(pass.owner(), now, &txn, NamespaceId::ROOT, &set, Time(0)).await.unwrap();
+        let acl = acl_of(pass.owner(), now, &txn, NamespaceId::ROOT, &set, None, Time(0)).await.unwrap();
         assert_eq!(acl.at(Time(0)).capabilities("", "a"), ["deny"]);
     }
 }

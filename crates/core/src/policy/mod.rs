@@ -11,6 +11,6 @@ mod routes;
 mod store;
 
 pub use builtin::{DEFAULT, RESPONSE_WRAPPING};
-pub use cache::{AclCache, Generation, acl_of};
+pub use cache::{AclCache, Generation, acl_of, together};
 pub use routes::routes;
 pub use store::{PolicyStore, install_builtin};

@@ -183,6 +183,10 @@ async fn add_share(core: &Arc<Core>, text: &str) -> Result<(), Outcome> {
         Err(error) => return Err(internal(&InitError::Store(error))),
     };
     let mut held = core.unsealing.lock().await;
+    // Another share may have opened the gate meanwhile: this one must not be kept for a round that nobody needs.
+    if core.is_unsealed() {
+        return Ok(());
+    }
     let unsealing = match held.take() {
         Some(unsealing) => unsealing,
         None => {
@@ -304,4 +308,36 @@ async fn health_of(core: &Core, query: &Body) -> Result<Outcome, BadQuery> {
         active
     };
     Ok(bare(&data, Some(code)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use crate::CoreConfig;
+    use crate::testing::Server;
+    use bulla_types::Operation;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    /// A share that waited while another one opened the gate began a round of its own, and stayed in memory.
+    #[tokio::test]
+    async fn a_share_that_comes_too_late_is_not_kept() {
+        let server = Arc::new(Server::start(3, 2, CoreConfig::default()).await);
+        server.write("sys/seal", json!({})).await.ok();
+        let held = server.core.unsealing.lock().await;
+        let late = Arc::clone(&server);
+        let late = tokio::spawn(async move {
+            let share = json!({ "key": late.shares[2] });
+            late.call_as(None, Operation::Update, "sys/unseal", share).await.ok()
+        });
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!late.is_finished());
+        server.unseal(&server.shares[..2]).await.unwrap();
+        drop(held);
+        let status = late.await.unwrap();
+        assert_eq!((&status["sealed"], &status["progress"]), (&json!(false), &json!(0)));
+        assert!(server.core.unsealing.lock().await.is_none());
+    }
 }

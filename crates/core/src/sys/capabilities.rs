@@ -1,6 +1,7 @@
 //! `sys/capabilities`, `-self`, `-accessor`: what a token may do with paths.
 
 use super::SysCtx;
+use crate::identity::{self, TokenEntity};
 use crate::policy::acl_of;
 use crate::token::TokenStore;
 use bulla_kit::{Answer, CommaList, EngineError, Params, Reply, Route};
@@ -46,8 +47,16 @@ fn answer(ctx: &SysCtx, acl: &Acl, params: CapabilityParams) -> Answer {
     Ok(Reply::json(&data)?.at_top_too())
 }
 
+/// # Errors
+/// The token's entity is gone or disabled, and so the token may do nothing.
 async fn acl_for(ctx: &SysCtx, record: &TokenRecord) -> Result<Arc<Acl>, EngineError> {
-    acl_of(ctx.pass.owner(), ctx.generation, ctx.txn(), record.namespace, &record.policies, ctx.now()).await
+    let standing = match identity::of_token(&ctx.state, ctx.txn(), &record.entity_id).await? {
+        TokenEntity::None => None,
+        TokenEntity::Here(standing) => Some(standing),
+        TokenEntity::Refused => return Err(EngineError::DeniedBecause("permission denied".into())),
+    };
+    let (owner, entity) = (ctx.pass.owner(), standing.as_deref());
+    acl_of(owner, ctx.generation, ctx.txn(), record.namespace, &record.policies, entity, ctx.now()).await
 }
 
 async fn of_self(ctx: SysCtx, params: CapabilityParams) -> Answer {
@@ -60,7 +69,7 @@ async fn of_token(ctx: SysCtx, params: CapabilityParams) -> Answer {
         return Err(EngineError::bad("missing token"));
     }
     let store = TokenStore(ctx.txn());
-    match store.by_text(&params.token, ctx.now()).await? {
+    match store.by_text(&params.token, &ctx.state.mounts, ctx.now()).await? {
         Some((_, record)) => answer(&ctx, &*acl_for(&ctx, &record).await?, params),
         None => Err(EngineError::bad("1 error occurred:\n\t* invalid token\n\n")),
     }
@@ -72,7 +81,7 @@ async fn of_accessor(ctx: SysCtx, params: CapabilityParams) -> Answer {
     }
     let store = TokenStore(ctx.txn());
     let found = match store.by_accessor(&params.accessor).await? {
-        Some((hash, _)) => store.live(&hash, ctx.now()).await?,
+        Some((hash, _)) => store.live(&hash, &ctx.state.mounts, ctx.now()).await?,
         None => None,
     };
     match found {

@@ -43,8 +43,7 @@ fn names(ctx: &SysCtx, kind: &str) -> Option<Vec<&'static str>> {
 }
 
 fn described(ctx: &SysCtx, name: &str) -> Value {
-    let version = format!("v{}+builtin", ctx.core.config.version);
-    json!({ "name": name, "version": version, "builtin": true, "deprecation_status": "supported" })
+    json!({ "name": name, "version": ctx.core.config.running_version(), "builtin": true, "deprecation_status": "supported" })
 }
 
 async fn all(ctx: SysCtx, _: NoParams) -> Answer {

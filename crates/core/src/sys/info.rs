@@ -1,6 +1,7 @@
 //! What the server tells of itself to those who may ask: nodes, versions, documentation, configuration.
 
 use super::SysCtx;
+use crate::identity::IdentityStore;
 use crate::state::Backend;
 use crate::token::TokenStore;
 use bulla_kit::{Answer, NoParams, OpenApi, Reply, Route};
@@ -11,6 +12,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
         Route::token("ha-status").help("The nodes of the cluster.", "").read(ha_status),
         Route::token("version-history").help("The versions this installation has run.", "").list(versions),
         Route::token("internal/counters/tokens").help("How many tokens there are.", "").read(token_count),
+        Route::token("internal/counters/entities").help("How many entities there are.", "").read(entity_count),
         Route::public("internal/specs/openapi")
             .help("This API as an OpenAPI document.", "")
             .read(openapi)
@@ -44,6 +46,11 @@ async fn versions(ctx: SysCtx, _: NoParams) -> Answer {
         json!({ "previous_version": Value::Null, "build_date": ctx.core.config.build_date, "timestamp_installed": installed }),
     );
     Reply::json(&json!({ "keys": [version], "key_info": info }))
+}
+
+async fn entity_count(ctx: SysCtx, _: NoParams) -> Answer {
+    let total = IdentityStore::of(&ctx.state, ctx.txn())?.count().await?;
+    Reply::json(&json!({ "counters": { "entities": { "total": total } } }))
 }
 
 async fn token_count(ctx: SysCtx, _: NoParams) -> Answer {

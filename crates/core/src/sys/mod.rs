@@ -20,12 +20,13 @@ mod wrapping;
 
 pub use cors::{Cors, load as load_cors};
 pub use shares::KeyWork;
-pub use wrapping::is_about_wrapping;
 
 use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
 
 use crate::core::Core;
+use crate::identity::{self, IdentityStore};
+use crate::lease::{self, LeaseHash};
 use crate::login;
 use crate::mounts::{self, Move};
 use crate::policy::{self, Generation, PolicyStore};
@@ -49,6 +50,8 @@ pub enum Effect {
     CorsChanged,
     /// A mount has its new path; the status is kept for those who ask.
     MountMoved(Move),
+    /// Engines are asked to take these secrets back before the answer is out.
+    LeasesEnded(Vec<LeaseHash>),
     /// A device is taken off the broker.
     AuditRemoved(String),
     AuditedHeaders(AuditedHeaders),
@@ -85,6 +88,11 @@ impl SysCtx {
 
     pub fn policies(&self) -> PolicyStore {
         PolicyStore::new(self.txn(), self.ctx.request.namespace)
+    }
+
+    /// The store of identity; for its own routes.
+    pub fn identity(&self) -> IdentityStore {
+        IdentityStore::new(self.ctx.view.clone())
     }
 
     /// # Errors
@@ -145,11 +153,12 @@ impl Default for SysTables {
         system.extend(cors::routes());
         system.extend(wrapping::routes());
         system.extend(login::routes());
+        system.extend(lease::routes());
         Self {
             system: Arc::new(Routes::new(system)),
             token: Arc::new(Routes::new(token::routes())),
             cubbyhole: Arc::new(Routes::new(cubbyhole::routes())),
-            identity: Arc::new(Routes::new(Vec::new())),
+            identity: Arc::new(Routes::new(identity::routes())),
         }
     }
 }

@@ -27,6 +27,10 @@ fn listed(record: &MountRecord) -> bool {
 }
 
 async fn mounts(ctx: SysCtx, _: NoParams) -> Answer {
+    // Open to those without a token, not to those with one that is none of ours.
+    if ctx.caller.is_none() && ctx.request.token.is_some() {
+        return Err(EngineError::DeniedBecause("permission denied".into()));
+    }
     let acl = ctx.caller.as_ref().map(|caller| caller.acl.at(ctx.now()).into_owned());
     let (mut secret, mut auth) = (Map::new(), Map::new());
     for mount in ctx.state.mounts.iter() {
@@ -36,7 +40,7 @@ async fn mounts(ctx: SysCtx, _: NoParams) -> Answer {
         if !listed(record) && !allowed {
             continue;
         }
-        let shown = if acl.is_some() { describe(record) } else { brief(record) };
+        let shown = if acl.is_some() { describe(record, &ctx.core) } else { brief(record) };
         if record.class == MountClass::Auth {
             auth.insert(path.strip_prefix("auth/").unwrap_or(path).to_owned(), Value::Object(shown));
         } else {
@@ -68,7 +72,7 @@ async fn mount_of(ctx: SysCtx, params: PathParams) -> Answer {
     if !acl.is_root() && !acl.has_any_capability_below("", mount.record.path.as_str()) {
         return Err(refused());
     }
-    Reply::json(&describe_for_ui(&mount.record))
+    Reply::json(&describe_for_ui(&mount.record, &ctx.core))
 }
 
 async fn resultant(ctx: SysCtx, _: NoParams) -> Answer {

@@ -1,9 +1,9 @@
 //! `sys/wrapping/…`: what can be done with wrapped answers. How they are kept is `crate::wrapping`.
 
 use super::SysCtx;
-use crate::wrapping::{self, Wrapper};
+use crate::request::WrapRequest;
+use crate::wrapping::{self, Site, Wrapper};
 use bulla_kit::{Answer, EngineError, Input, Params, Reply, Route};
-use bulla_wire::Envelope;
 use serde_json::json;
 
 #[derive(Params)]
@@ -24,14 +24,9 @@ pub fn routes() -> Vec<Route<SysCtx>> {
     ]
 }
 
-/// Routes whose own answers are never wrapped again.
-pub fn is_about_wrapping(path: &str) -> bool {
-    matches!(path, "sys/wrapping/lookup" | "sys/wrapping/unwrap" | "sys/wrapping/rewrap")
-}
-
 async fn wrapper(ctx: &SysCtx, params: WrapperParams) -> Result<Wrapper, EngineError> {
     let text = params.token.filter(|t| !t.is_empty()).unwrap_or_else(|| ctx.token_text());
-    wrapping::find(ctx.txn(), &text, ctx.now()).await
+    wrapping::find(ctx.txn(), &text, &ctx.state.mounts, ctx.now()).await
 }
 
 async fn wrap(ctx: SysCtx, input: Input) -> Answer {
@@ -55,15 +50,20 @@ async fn lookup(ctx: SysCtx, params: WrapperParams) -> Answer {
 
 async fn unwrap(ctx: SysCtx, params: WrapperParams) -> Answer {
     let wrapper = wrapper(&ctx, params).await?;
-    Ok(wrapping::take(ctx.txn(), &wrapper).await?.into_reply())
+    Ok(wrapping::take(ctx.txn(), &wrapper, ctx.now()).await?.into_reply())
 }
 
-/// The new token lives as long as the first one did when it was made.
+/// The new token lives as long as the first one did when it was made, or shorter if the caller asks for that.
 async fn rewrap(ctx: SysCtx, params: WrapperParams) -> Answer {
     let wrapper = wrapper(&ctx, params).await?;
-    let kept = wrapping::take(ctx.txn(), &wrapper).await?;
+    let kept = wrapping::take(ctx.txn(), &wrapper, ctx.now()).await?;
     let record = &wrapper.record;
-    let info = wrapping::keep(ctx.txn(), &kept, &record.path, record.creation_ttl, ctx.now()).await?;
-    let envelope = Envelope { wrap_info: Some(info), ..Envelope::default() };
+    let asked = ctx.request.wrap;
+    let wrap = WrapRequest {
+        ttl: asked.map_or(record.creation_ttl, |wrap| wrap.ttl.min(record.creation_ttl)),
+        jwt: asked.is_some_and(|wrap| wrap.jwt),
+    };
+    let site = Site { api_addr: &ctx.core.config.api_addr, now: ctx.now() };
+    let envelope = wrapping::keep(ctx.txn(), &kept, &record.path, wrap, site).await?;
     Ok(Reply { whole: Some(Box::new(envelope)), ..Reply::empty() })
 }

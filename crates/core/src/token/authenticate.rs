@@ -1,10 +1,11 @@
-//! Door 6: the token of a request. Expiry, uses, addresses and the tokens above it are checked here,
+//! Door 6: the token of a request. Expiry, uses, addresses, its entity and the tokens above it are checked here,
 //! not by a background job.
 
 use super::store::{TokenHash, TokenStore};
+use crate::identity::{self, Standing, TokenEntity};
 use crate::policy::{Generation, acl_of};
 use crate::request::Request;
-use crate::state::Unsealed;
+use crate::state::{State, Unsealed};
 use bulla_barrier::Txn;
 use bulla_kit::{CallerInfo, EngineError};
 use bulla_policy::Acl;
@@ -24,6 +25,8 @@ pub struct TokenHandle {
 #[derive(Clone)]
 pub struct Caller {
     pub token: TokenHandle,
+    /// `None` = the token has no entity.
+    pub standing: Option<Arc<Standing>>,
     pub acl: Arc<Acl>,
 }
 
@@ -46,6 +49,7 @@ impl Caller {
 /// Storage.
 pub async fn authenticate(
     unsealed: &Unsealed,
+    state: &State,
     generation: Generation,
     txn: &Arc<Txn>,
     request: &Request,
@@ -53,12 +57,20 @@ pub async fn authenticate(
 ) -> Result<Option<Caller>, EngineError> {
     let Some(text) = request.token.as_ref() else { return Ok(None) };
     let store = TokenStore(txn);
-    let Some((hash, record)) = store.by_text(text.dangerous_expose(), now).await? else { return Ok(None) };
+    let Some((hash, record)) = store.by_text(text.dangerous_expose(), &state.mounts, now).await? else {
+        return Ok(None);
+    };
     if !address_allowed(&record, request.remote.map(|a| a.ip())) {
         return Ok(None);
     }
-    let acl = acl_of(unsealed, generation, txn, record.namespace, &record.policies, now).await?;
-    Ok(Some(Caller { token: TokenHandle { hash, record: Arc::new(record) }, acl }))
+    let standing = match identity::of_token(state, txn, &record.entity_id).await? {
+        TokenEntity::None => None,
+        TokenEntity::Here(standing) => Some(standing),
+        TokenEntity::Refused => return Ok(None),
+    };
+    let entity = standing.as_deref();
+    let acl = acl_of(unsealed, generation, txn, record.namespace, &record.policies, entity, now).await?;
+    Ok(Some(Caller { token: TokenHandle { hash, record: Arc::new(record) }, standing, acl }))
 }
 
 /// A token bound to addresses works from nowhere else, and not at all when the address is unknown (unix sockets).

@@ -2,6 +2,7 @@
 
 use super::batch;
 use super::store::{TokenHash, TokenStore};
+use crate::identity::Standing;
 use bulla_barrier::Txn;
 use bulla_crypto::random;
 use bulla_kit::EngineError;
@@ -33,6 +34,8 @@ pub struct NewToken {
     pub entity_id: String,
     pub bound_cidrs: Vec<String>,
     pub mount_accessor: String,
+    /// How many bytes of `path` name that mount; 0 = the token is not listed among the leases.
+    pub mount_length: usize,
     pub internal: Option<String>,
     pub kind: TokenKindRecord,
 }
@@ -58,6 +61,7 @@ impl NewToken {
             entity_id: String::new(),
             bound_cidrs: Vec::new(),
             mount_accessor: String::new(),
+            mount_length: 0,
             internal: None,
             kind: TokenKindRecord::Service,
         }
@@ -108,6 +112,15 @@ pub fn auth_block_of(record: &TokenRecord) -> AuthBlock {
         mfa_requirement: None,
         num_uses: u64::from(record.uses.unwrap_or(0)),
     }
+}
+
+/// Adds the policies that the token has by its entity, as they are now.
+pub fn add_identity(block: &mut AuthBlock, standing: Option<&Standing>) {
+    let names = standing.map_or(&[][..], Standing::policies).iter().map(|name| name.as_str().to_owned());
+    block.identity_policies = names.collect();
+    block.policies.extend(block.identity_policies.iter().cloned());
+    block.policies.sort_unstable();
+    block.policies.dedup();
 }
 
 fn no_randomness<E>(_: E) -> EngineError {
@@ -168,6 +181,8 @@ fn record_of(new: NewToken, now: Time) -> Result<TokenRecord, EngineError> {
         cubbyhole: ScopeId(random::bytes().map_err(no_randomness)?),
         max_ttl: new.max_ttl,
         mount_accessor: new.mount_accessor,
+        mount_length: new.mount_length,
         internal: new.internal,
+        released: false,
     })
 }

@@ -1,13 +1,15 @@
 //! `auth/token/create…`: what a caller may ask for, and what becomes of it. The making itself is `create`.
 
-use super::create::{NewToken, issue};
+use super::create::{NewToken, add_identity, issue};
 use super::granting::{addresses_of, policies_of};
 use super::role::Role;
+use crate::identity::{self, IdentityStore, Standing};
 use crate::sys::SysCtx;
 use bulla_kit::{Answer, EngineError, KeyValues, Params, Reply};
 use bulla_lease::{Asked, Bounds, grant};
 use bulla_records::{TokenKindRecord, TokenRecord};
 use bulla_types::{PolicyName, Seconds};
+use std::sync::Arc;
 
 #[derive(Params)]
 pub struct CreateParams {
@@ -75,6 +77,7 @@ pub async fn create(ctx: SysCtx, params: CreateParams, way: Way) -> Answer {
         display_name: display_name(params.display_name.as_deref()),
         bound_cidrs: addresses_of(role.as_ref(), &parent.record)?,
         mount_accessor: ctx.ctx.mount.accessor.clone(),
+        mount_length: ctx.ctx.mount.path.len(),
         kind,
         ..NewToken::root(ctx.ctx.request.namespace, asked_id(&params).map(str::to_owned))
     };
@@ -83,6 +86,7 @@ pub async fn create(ctx: SysCtx, params: CreateParams, way: Way) -> Answer {
         new.parent = Some(parent.hash);
         new.entity_id.clone_from(&parent.record.entity_id);
     }
+    let standing = entity_of(&ctx, &mut new, params.entity_alias.as_deref()).await?;
     warnings.extend(set_lifetime(&ctx, &mut new, &params, role.as_ref(), is_root, &parent.record)?);
     warnings.extend(missing);
     new.uses = lower_uses(uses(params.num_uses)?, role.as_ref().and_then(|r| r.num_uses));
@@ -90,9 +94,28 @@ pub async fn create(ctx: SysCtx, params: CreateParams, way: Way) -> Answer {
     new.meta = params.meta.map(|m| m.0);
     let issued = issue(ctx.txn(), new, ctx.now()).await?;
     let mut reply = Reply::empty();
-    reply.auth = Some(Box::new(issued.auth_block()));
+    let mut block = issued.auth_block();
+    add_identity(&mut block, standing.as_deref());
+    reply.auth = Some(Box::new(block));
     reply.warnings = warnings;
     Ok(reply)
+}
+
+/// Binds the token to the entity that the token mount knows by `alias`, if one was asked for (and allowed, see
+/// [`check_create`]), and answers the entity it has.
+async fn entity_of(
+    ctx: &SysCtx,
+    new: &mut NewToken,
+    alias: Option<&str>,
+) -> Result<Option<Arc<Standing>>, EngineError> {
+    let Some(alias) = alias.filter(|a| !a.is_empty()) else {
+        return Ok(identity::of_token(&ctx.state, ctx.txn(), &new.entity_id).await?.standing());
+    };
+    let mount = ctx.state.mounts.at(&ctx.ctx.mount.path).ok_or(EngineError::UnsupportedPath)?;
+    let store = IdentityStore::of(&ctx.state, ctx.txn())?;
+    let standing = identity::of_alias(&store, &mount.record, alias, ctx.now()).await?;
+    new.entity_id = standing.entity.id.to_string();
+    Ok(Some(standing))
 }
 
 async fn role_of(ctx: &SysCtx, name: &str, way: Way) -> Result<Option<Role>, EngineError> {
@@ -206,7 +229,7 @@ fn check_create(ctx: &SysCtx, params: &CreateParams, role: Option<&Role>) -> Res
     match role {
         None => refuse("'entity_alias' is only allowed in combination with token role"),
         Some(role) if !role.allows_alias(alias) => refuse("invalid 'entity_alias' value"),
-        Some(_) => refuse("'entity_alias' cannot be used: tokens are not bound to entities yet"),
+        Some(_) => Ok(()),
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a lookup tells of a token.
 
+use crate::identity::Standing;
 use bulla_records::TokenRecord;
 use bulla_types::Time;
 use serde_json::{Map, Value, json};
 
 /// The data of `lookup`, `lookup-self` and `lookup-accessor`; `id` is empty where the caller named an accessor.
-pub fn describe(record: &TokenRecord, id: &str, now: Time) -> Map<String, Value> {
+pub fn describe(record: &TokenRecord, standing: Option<&Standing>, id: &str, now: Time) -> Map<String, Value> {
     let mut data = Map::new();
     let mut put = |name: &str, value: Value| {
         data.insert(name.to_owned(), value);
@@ -27,6 +28,10 @@ pub fn describe(record: &TokenRecord, id: &str, now: Time) -> Map<String, Value>
     put("type", record.kind.word().into());
     put("issue_time", record.created.rfc3339().into());
     put("renewable", record.renewable.into());
+    if let Some(standing) = standing.filter(|s| !s.policies().is_empty()) {
+        put("identity_policies", standing.policies().iter().map(|p| p.as_str().to_owned()).collect::<Vec<_>>().into());
+        put("external_namespace_policies", json!({}));
+    }
     if let Some(period) = record.period {
         put("period", period.0.into());
     }

@@ -9,6 +9,7 @@ mod create;
 mod creating;
 mod granting;
 mod lookup;
+mod orphaning;
 mod revoke;
 mod role;
 mod roles;
@@ -17,7 +18,7 @@ mod store;
 mod tidying;
 
 pub use authenticate::{Caller, authenticate};
-pub use create::{NewToken, issue};
-pub use revoke::{revoke_tree, sweep};
+pub use create::{NewToken, add_identity, issue};
+pub use revoke::{revoke_tree, revoke_up_to, sweep};
 pub use routes::routes;
 pub use store::{TokenHash, TokenStore};

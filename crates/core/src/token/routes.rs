@@ -1,13 +1,15 @@
 //! `auth/token/…`.
 
-use super::create::auth_block_of;
+use super::create::{add_identity, auth_block_of};
 use super::creating::{self, Way};
 use super::lookup::describe;
+use super::orphaning::revoke_alone;
 use super::revoke::revoke_tree;
 use super::role::Role;
 use super::roles;
 use super::store::{TokenHash, TokenStore};
 use super::{batch, tidying};
+use crate::identity;
 use crate::login;
 use crate::refusal::one_error;
 use crate::sys::SysCtx;
@@ -15,6 +17,7 @@ use bulla_kit::{Answer, EngineError, NoParams, Params, Reply, Route};
 use bulla_lease::{Bounds, Renewal, renew};
 use bulla_records::{TokenKindRecord, TokenRecord};
 use bulla_types::Seconds;
+use serde_json::{Map, Value};
 
 #[derive(Params)]
 struct TokenParams {
@@ -28,6 +31,14 @@ struct RenewParams {
     token: Option<String>,
     /// How long it is to live from now on.
     increment: Option<Seconds>,
+}
+
+#[derive(Params)]
+struct AccessorsParams {
+    /// The last accessor of the page before.
+    after: Option<String>,
+    /// How many accessors a page holds; 0 = as many as fit into one answer.
+    limit: i64,
 }
 
 #[derive(Params)]
@@ -70,14 +81,26 @@ pub fn routes() -> Vec<Route<SysCtx>> {
     routes
 }
 
-async fn accessors(ctx: SysCtx, _: NoParams) -> Answer {
-    let found = TokenStore(ctx.txn()).accessors(100_000).await?;
-    Reply::keys(&found.into_iter().map(|a| a.0).collect::<Vec<_>>())
+/// In one answer; who has more tokens asks for pages.
+const MOST_ACCESSORS: usize = 100_000;
+
+async fn accessors(ctx: SysCtx, params: AccessorsParams) -> Answer {
+    let asked = usize::try_from(params.limit).ok().filter(|limit| *limit > 0);
+    let limit = asked.unwrap_or(MOST_ACCESSORS).min(MOST_ACCESSORS);
+    let after = params.after.as_deref().filter(|after| !after.is_empty());
+    let (found, more) = TokenStore(ctx.txn()).accessors(after, limit).await?;
+    let reply = Reply::keys(&found.into_iter().map(|a| a.0).collect::<Vec<_>>())?;
+    if more && asked.is_none_or(|asked| asked > limit) {
+        return Ok(
+            reply.warn(format!("There are more than {limit} accessors. Ask for pages with `after` and `limit`."))
+        );
+    }
+    Ok(reply)
 }
 
 /// A live token by its text.
 async fn find(ctx: &SysCtx, id: &str) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
-    TokenStore(ctx.txn()).by_text(id, ctx.now()).await
+    TokenStore(ctx.txn()).by_text(id, &ctx.state.mounts, ctx.now()).await
 }
 
 async fn find_accessor(ctx: &SysCtx, accessor: &str) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
@@ -86,7 +109,7 @@ async fn find_accessor(ctx: &SysCtx, accessor: &str) -> Result<Option<(TokenHash
     }
     let store = TokenStore(ctx.txn());
     let Some((hash, _)) = store.by_accessor(accessor).await? else { return Ok(None) };
-    Ok(store.live(&hash, ctx.now()).await?.map(|record| (hash, record)))
+    Ok(store.live(&hash, &ctx.state.mounts, ctx.now()).await?.map(|record| (hash, record)))
 }
 
 async fn lookup(ctx: SysCtx, params: TokenParams) -> Answer {
@@ -98,7 +121,12 @@ async fn lookup(ctx: SysCtx, params: TokenParams) -> Answer {
         // The use that asks is spent by the time the answer is read.
         record.uses = record.uses.map(|left| left.saturating_sub(1));
     }
-    Reply::json(&describe(&record, &id, ctx.now()))
+    Reply::json(&described(&ctx, &record, &id).await?)
+}
+
+async fn described(ctx: &SysCtx, record: &TokenRecord, id: &str) -> Result<Map<String, Value>, EngineError> {
+    let standing = identity::of_token(&ctx.state, ctx.txn(), &record.entity_id).await?.standing();
+    Ok(describe(record, standing.as_deref(), id, ctx.now()))
 }
 
 async fn lookup_self(ctx: SysCtx, _: NoParams) -> Answer {
@@ -107,7 +135,7 @@ async fn lookup_self(ctx: SysCtx, _: NoParams) -> Answer {
 
 async fn lookup_accessor(ctx: SysCtx, params: AccessorParams) -> Answer {
     match find_accessor(&ctx, &params.accessor).await? {
-        Some((_, record)) => Reply::json(&describe(&record, "", ctx.now())),
+        Some((_, record)) => Reply::json(&described(&ctx, &record, "").await?),
         None => Err(EngineError::bad(one_error("invalid accessor"))),
     }
 }
@@ -161,6 +189,8 @@ async fn renew_found(
     TokenStore(ctx.txn()).reschedule(&hash, &mut record, end)?;
     let mut block = auth_block_of(&record);
     block.client_token = id;
+    let standing = identity::of_token(&ctx.state, ctx.txn(), &record.entity_id).await?.standing();
+    add_identity(&mut block, standing.as_deref());
     let mut reply = Reply::empty();
     reply.auth = Some(Box::new(block));
     reply.warnings = granted.warnings;
@@ -218,17 +248,10 @@ async fn revoke_orphan(ctx: SysCtx, params: TokenParams) -> Answer {
     refuse_batch(&token)?;
     let store = TokenStore(ctx.txn());
     let hash = store.hash(&token);
-    let Some(record) = store.live(&hash, ctx.now()).await? else {
+    let Some(record) = store.live(&hash, &ctx.state.mounts, ctx.now()).await? else {
         return Err(EngineError::bad("token to revoke not found"));
     };
-    for child in store.children(&hash, usize::MAX).await? {
-        store.detach(&hash, &child);
-        if let Some(mut orphan) = store.get(&child).await? {
-            orphan.parent = None;
-            store.put(&child, &orphan)?;
-        }
-    }
-    store.remove(&hash, &record).await?;
+    revoke_alone(&store, hash, &record, ctx.now()).await?;
     Ok(Reply::none())
 }
 

@@ -1,9 +1,11 @@
 //! Where tokens lie: record, accessor, children and expiry, all under keyed hashes and times.
 
 use super::batch;
+use crate::lease;
+use crate::state::MountTable;
 use bulla_barrier::{Keyspace, PhysicalKey, Txn, View, plain_key, plain_range};
 use bulla_kit::EngineError;
-use bulla_records::{TokenRecord, decode, encode};
+use bulla_records::{TokenKindRecord, TokenRecord, decode, encode};
 use bulla_types::{Accessor, Time};
 use std::sync::Arc;
 
@@ -34,31 +36,44 @@ impl TokenStore<'_> {
         }
     }
 
-    /// A token that is in force: neither it nor any token above it is over. What is above it is read at each use, so
+    /// A token that is in force: neither it nor any token above it is over, and the mounts that made them are there. What is above it is read at each use, so
     /// that a revocation holds for everything below at once, however long taking back the tree may last.
     ///
     /// # Errors
     /// Storage.
-    pub async fn live(&self, hash: &TokenHash, now: Time) -> Result<Option<TokenRecord>, EngineError> {
+    pub async fn live(
+        &self,
+        hash: &TokenHash,
+        mounts: &MountTable,
+        now: Time,
+    ) -> Result<Option<TokenRecord>, EngineError> {
         let Some(record) = self.get(hash).await? else { return Ok(None) };
-        Ok(self.in_force(&record, now).await?.then_some(record))
+        Ok(self.in_force(&record, mounts, now).await?.then_some(record))
     }
 
     /// The token whose text a client sent, if it is in force: a stored one, or a batch token that carries its own record.
     ///
     /// # Errors
     /// Storage.
-    pub async fn by_text(&self, text: &str, now: Time) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
+    pub async fn by_text(
+        &self,
+        text: &str,
+        mounts: &MountTable,
+        now: Time,
+    ) -> Result<Option<(TokenHash, TokenRecord)>, EngineError> {
         let hash = self.hash(text);
         if !batch::looks_like(text) {
-            return Ok(self.live(&hash, now).await?.map(|record| (hash, record)));
+            return Ok(self.live(&hash, mounts, now).await?.map(|record| (hash, record)));
         }
         let Some(record) = batch::open(self.0, text) else { return Ok(None) };
-        Ok(self.in_force(&record, now).await?.then_some((hash, record)))
+        Ok(self.in_force(&record, mounts, now).await?.then_some((hash, record)))
     }
 
-    async fn in_force(&self, record: &TokenRecord, now: Time) -> Result<bool, EngineError> {
-        if record.expired(now) || record.uses == Some(0) {
+    async fn in_force(&self, record: &TokenRecord, mounts: &MountTable, now: Time) -> Result<bool, EngineError> {
+        // A method that has been disabled must not leave its tokens behind. Core's own (root, wrapping) name no mount.
+        let mount_gone =
+            |record: &TokenRecord| !record.mount_accessor.is_empty() && !mounts.has(&record.mount_accessor);
+        if record.released || record.expired(now) || record.uses == Some(0) || mount_gone(record) {
             return Ok(false);
         }
         let mut above = record.parent.clone();
@@ -66,7 +81,12 @@ impl TokenStore<'_> {
             // A parent that is gone or cannot be told ends what is below it.
             let Some(hash) = parse_hash(&text) else { return Ok(false) };
             match self.get(&hash).await? {
-                Some(parent) if !parent.expired(now) => above = parent.parent,
+                // What is below a released token is an orphan. A batch token cannot be told so, and is nothing.
+                Some(parent) if parent.released => {
+                    let direct = record.parent.as_ref() == Some(&text);
+                    return Ok(record.kind != TokenKindRecord::Batch || !direct);
+                }
+                Some(parent) if !parent.expired(now) && !mount_gone(&parent) => above = parent.parent,
                 _ => return Ok(false),
             }
         }
@@ -97,7 +117,7 @@ impl TokenStore<'_> {
         if let Some(end) = record.expires {
             self.0.put(expiry_key(end, hash), Vec::new());
         }
-        Ok(())
+        lease::name_token(self.0, hash, record)
     }
 
     /// Moves a token's end, record and index together.
@@ -110,8 +130,8 @@ impl TokenStore<'_> {
         self.put(hash, record)
     }
 
-    /// Deletes a token and all that points to it. Its children are the caller's business.
-    pub async fn remove(&self, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
+    /// Deletes a token and all that points to it; its leases end with it. Its children are the caller's business.
+    pub async fn remove(&self, hash: &TokenHash, record: &TokenRecord, now: Time) -> Result<(), EngineError> {
         self.0.delete(Self::record_key(hash));
         self.0.delete(self.accessor_key(record.accessor.as_str()));
         if let Some(parent) = parent_of(record) {
@@ -120,10 +140,18 @@ impl TokenStore<'_> {
         if let Some(end) = record.expires {
             self.0.delete(expiry_key(end, hash));
         }
+        lease::forget_token(self.0, hash, record)?;
+        lease::token_gone(self.0, hash, now).await?;
         let cubbyhole = View::new(self.0, record.cubbyhole);
-        // A cubbyhole of more names than this is finished by the next sweep over it.
+        // What a cubbyhole holds beyond these names stays behind: nobody can read it any more, and nothing clears it yet.
         cubbyhole.clear(10_000).await?;
         Ok(())
+    }
+
+    /// Leaves what a released token is to its children; the sweep finds it by its end.
+    pub fn put_released(&self, hash: &TokenHash, record: &TokenRecord, now: Time) -> Result<(), EngineError> {
+        self.0.put(expiry_key(now, hash), Vec::new());
+        self.put(hash, record)
     }
 
     pub fn detach(&self, parent: &TokenHash, child: &TokenHash) {
@@ -173,16 +201,22 @@ impl TokenStore<'_> {
         Ok(found.iter().filter_map(parse).collect())
     }
 
-    pub async fn accessors(&self, limit: usize) -> Result<Vec<Accessor>, EngineError> {
-        let (start, end) = plain_range(Keyspace::Token, &[]);
-        let found = self.0.range(&start, &end, limit).await?;
-        let mut names: Vec<Accessor> = found
-            .iter()
-            .filter_map(|(_, bytes)| decode::<TokenRecord>("token", bytes).ok())
-            .map(|r| r.accessor)
-            .collect();
-        names.sort_unstable();
-        Ok(names)
+    /// Up to `limit` accessors that come after `after` in the order of their hashes, and whether there are more.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn accessors(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Accessor>, bool), EngineError> {
+        let (first, end) = plain_range(Keyspace::Accessor, &[]);
+        let start = after.map_or(first, |accessor| {
+            plain_key(Keyspace::Accessor, &[&self.0.barrier().hash_id("accessor", accessor.as_bytes()), &[0]])
+        });
+        let found = self.0.range(&start, &end, limit.saturating_add(1)).await?;
+        let mut names = Vec::with_capacity(found.len().min(limit));
+        for (_, bytes) in found.iter().take(limit) {
+            let hash: TokenHash = bytes.as_slice().try_into().map_err(|_| EngineError::damaged("accessor"))?;
+            names.extend(self.get(&hash).await?.map(|record| record.accessor));
+        }
+        Ok((names, found.len() > limit))
     }
 }
 

@@ -39,7 +39,9 @@ async fn run(core: &Arc<Core>) -> Result<(), EngineError> {
     loop {
         let Ok(pass) = core.gate.pass() else { return Ok(()) };
         let txn = Txn::begin(&pass)?;
-        let next = revoke::tidy(&txn, after, core.clock.now(), STEP).await?;
+        // The state after the snapshot: the mount of every token in it is known.
+        let state = pass.owner().state.load_full();
+        let next = revoke::tidy(&txn, after, &state.mounts, core.clock.now(), STEP).await?;
         match txn.commit(next).await {
             // A client changed what was looked at: the same step again.
             Err(BarrierError::Conflict) => {}

@@ -53,6 +53,8 @@ impl Got {
 pub struct With {
     pub wrap: Option<u64>,
     pub from: Option<&'static str>,
+    /// Asks for a signed wrapping token.
+    pub jwt: bool,
 }
 
 impl Bench {
@@ -90,7 +92,7 @@ impl Bench {
             operation,
             token: (!token.is_empty()).then(|| SecretText::from(token.to_owned())),
             body: Arc::new(body),
-            wrap: with.wrap.map(|ttl| WrapRequest { ttl: Seconds(ttl), jwt: false }),
+            wrap: with.wrap.map(|ttl| WrapRequest { ttl: Seconds(ttl), jwt: with.jwt }),
             remote: with.from.map(|ip| SocketAddr::new(ip.parse().unwrap(), 1)),
             headers: Box::new(Vec::<(String, String)>::new()),
             client_certificates: Vec::new(),

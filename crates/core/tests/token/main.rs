@@ -7,3 +7,4 @@ mod bench;
 mod lifetime;
 mod limits;
 mod wrapping;
+mod wrapping_jwt;

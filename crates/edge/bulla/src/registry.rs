@@ -5,11 +5,11 @@ use bulla_kit::{Engine, EngineKind, MountSettings};
 use std::sync::Arc;
 
 pub fn engines() -> Registry {
-    Registry::default().with(EngineKind::Secrets, "kv", kv).with(EngineKind::Secrets, "generic", kv).with(
-        EngineKind::Auth,
-        "userpass",
-        |_| Ok(bulla_userpass::userpass()),
-    )
+    let registry = Registry::default()
+        .with(EngineKind::Secrets, "kv", kv)
+        .with(EngineKind::Secrets, "generic", kv)
+        .with(EngineKind::Auth, "approle", |_| Ok(bulla_approle::approle()));
+    registry.with(EngineKind::Auth, "userpass", |_| Ok(bulla_userpass::userpass()))
 }
 
 /// Version 1 unless the options say otherwise.

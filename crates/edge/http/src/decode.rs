@@ -42,7 +42,7 @@ pub(crate) struct Head {
     pub(crate) token: Option<SecretText>,
     pub(crate) wrap: Option<WrapRequest>,
     pub(crate) form: bool,
-    /// Query members of a read, list or delete; `None` for writes, whose members come in the body.
+    /// Query members of a read, list or delete; `None` for writes, whose members come in the body, and for [`CANCELS`].
     pub(crate) members: Option<Body>,
 }
 
@@ -62,6 +62,8 @@ pub(crate) fn head(parts: &Parts, settings: &Settings) -> Result<Head, Early> {
     if folder && OPEN.contains(&path.as_str()) {
         return Err(Early::silent(StatusCode::METHOD_NOT_ALLOWED));
     }
+    let cancels = operation == Operation::Delete && pairs.is_empty() && CANCELS.contains(&path.as_str());
+    let in_body = operation.writes() || cancels;
     Ok(Head {
         path: if folder { path.as_folder() } else { path },
         operation,
@@ -69,7 +71,7 @@ pub(crate) fn head(parts: &Parts, settings: &Settings) -> Result<Head, Early> {
         token: token.map(|t| SecretText::from(t.to_owned())),
         wrap,
         form: headers::media_type(&parts.headers).eq_ignore_ascii_case("application/x-www-form-urlencoded"),
-        members: (!operation.writes()).then(|| members(pairs, operation)),
+        members: (!in_body).then(|| members(pairs, operation)),
     })
 }
 
@@ -152,6 +154,17 @@ fn read_or_list(pairs: &[(String, String)]) -> Result<Operation, Early> {
 
 /// Routes that are open to everybody and answered before any mount is looked at.
 const OPEN: [&str; 6] = ["sys/seal-status", "sys/init", "sys/leader", "sys/unseal", "sys/seal", "sys/health"];
+
+/// Where a DELETE cancels an operation on shares: clients send the nonce that this takes in the body. Anywhere else the
+/// body of a DELETE is not looked at.
+const CANCELS: [&str; 6] = [
+    "sys/rotate/root/init",
+    "sys/rotate/root/verify",
+    "sys/rekey/init",
+    "sys/rekey/verify",
+    "sys/generate-root/attempt",
+    "sys/generate-root-token/attempt",
+];
 
 /// Besides health, the routes that are answered while sealed.
 const ALWAYS_OPEN: [&str; 5] = ["sys/seal-status", "sys/init", "sys/leader", "sys/unseal", "sys/seal"];

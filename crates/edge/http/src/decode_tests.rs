@@ -135,6 +135,9 @@ fn members_come_from_the_query_of_all_but_writes() {
     assert_eq!(members("DELETE", "/v1/a?list=x").unwrap(), r#"{"list":"x"}"#);
     assert_eq!(members("GET", "/v1/a?list=true&after=b").unwrap(), r#"{"after":"b"}"#);
     assert_eq!(members("PUT", "/v1/a?x=1"), None);
+    // A nonce comes in either place.
+    assert_eq!(members("DELETE", "/v1/sys/rekey/init"), None);
+    assert_eq!(members("DELETE", "/v1/sys/rekey/init?nonce=n").unwrap(), r#"{"nonce":"n"}"#);
 }
 
 #[test]

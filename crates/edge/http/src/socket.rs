@@ -45,7 +45,7 @@ impl Acceptor {
                 let (stream, remote) = listener.accept().await?;
                 // Answers are written in one piece; waiting for more to send only delays them.
                 stream.set_nodelay(true)?;
-                Ok((Socket::Tcp(stream), Some(remote)))
+                Ok((Socket::Tcp(stream), Some(plain(remote))))
             }
             Self::Unix(listener, _) => Ok((Socket::Unix(listener.accept().await?.0), None)),
         }
@@ -149,10 +149,26 @@ impl AsyncWrite for Socket {
     }
 }
 
+/// An IPv4 client of a listener for both families comes as `::ffff:127.0.0.1`; tokens are bound to, and audit shows,
+/// the address as people write it.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    /// Tokens bound to IPv4 networks were refused on such a listener.
+    #[tokio::test]
+    async fn an_ipv4_client_of_a_listener_for_both_families_has_its_ipv4_address() {
+        let Ok(acceptor) = Acceptor::open(&Address::Tcp("[::]:0".into())).await else { return };
+        let port = acceptor.local_address().rsplit_once(':').unwrap().1.parse().unwrap();
+        let _client = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let (_socket, remote) = acceptor.accept().await.unwrap();
+        assert_eq!(remote.unwrap().ip().to_string(), "127.0.0.1");
+    }
 
     #[test]
     fn owners_are_names_or_numbers() {

@@ -107,6 +107,12 @@ pub trait Engine: Send + Sync + 'static {
         Box::pin(std::future::ready(Err(EngineError::bad("lease is not renewable"))))
     }
 
+    /// A small step of work in the background, in a transaction of its own; `true` = there is more. It frees space and
+    /// nothing else: whatever is over is refused at use, whether this ran or not.
+    fn tend<'a>(&'a self, _view: &'a View, _now: Time) -> BoxFuture<'a, Result<bool, EngineError>> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
     /// Takes a secret back. Called again after a failure or a restart: must not mind that it is gone already.
     fn revoke<'a>(
         &'a self,

@@ -85,8 +85,10 @@ pub struct Reply {
     pub bare: bool,
     pub warnings: Vec<String>,
     pub lease: Option<LeaseIntent>,
-    /// Duration and renewability shown without a lease behind them (kv v1).
+    /// Duration and renewability shown: of `lease_id`, or without a lease behind them (kv v1).
     pub lease_hint: Option<(Seconds, bool)>,
+    /// Filled in by core once it has made or renewed the lease.
+    pub lease_id: String,
     pub login: Option<LoginIntent>,
     /// A token's block made by core itself (`auth/token/create`, renewals).
     pub auth: Option<Box<bulla_wire::AuthBlock>>,

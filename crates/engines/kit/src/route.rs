@@ -18,7 +18,8 @@ pub enum Access {
     Token,
     /// As `Token`, and the policy must grant `sudo` too.
     Sudo,
-    /// Anybody; a token that is sent is not looked at. Login routes and published reads.
+    /// Anybody; a valid token that is sent is known to the handler, and none of its uses is spent. Login routes and
+    /// published reads.
     Public,
 }
 

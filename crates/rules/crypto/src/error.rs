@@ -5,6 +5,9 @@ pub enum CryptoError {
     /// Wrong key, wrong nonce, wrong associated data, or a changed or truncated message: not told apart.
     #[error("message authentication failed")]
     Forged,
+    /// Bytes that are no key of the kind asked for.
+    #[error("not a key of this kind")]
+    BadKey,
     #[error("no randomness could be had from the system")]
     Randomness,
     /// HKDF gives at most 255 times the hash length (RFC 5869, section 2.3).

@@ -4,6 +4,7 @@
 //! Aead     values    AES-256-GCM, random nonce        Siv     names    AES-256-GCM-SIV, same in, same out
 //! HmacKey  ids       HMAC-SHA-256, keyed once         Hkdf    keys from keys
 //! shamir   shares    GF(2^8), constant time           random  bytes, base62, uuid
+//! Es512    tokens we sign for ourselves           ECDSA on P-521, JWS compact form
 //! ```
 //! Not here: which key seals what (`rules/seal`), frames of stored values (`store/barrier`), keys that users manage
 //! (the engines' own modules).
@@ -15,6 +16,7 @@ mod error;
 mod hash;
 mod hkdf;
 mod hmac;
+mod jws;
 mod keccak;
 pub mod random;
 pub mod shamir;
@@ -25,4 +27,5 @@ pub use error::CryptoError;
 pub use hash::Hash;
 pub use hkdf::Hkdf;
 pub use hmac::{HmacKey, HmacStream};
+pub use jws::{Es512, looks_signed};
 pub use siv::Siv;

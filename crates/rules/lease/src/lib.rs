@@ -1,7 +1,10 @@
-//! Leases: how long a token or secret may live and by how much it may be renewed, as functions of their arguments.
+//! Leases: how long a token or secret may live, by how much it may be renewed, and when taking it back is tried again, as
+//! functions of their arguments.
 //!
 //! Not here: how a secret is taken back (the engine kit), where leases are stored (`core`).
 
+mod revocation;
 mod ttl;
 
+pub use revocation::{ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Retry, after_failure, in_force, pause};
 pub use ttl::{Asked, Bounds, Granted, RenewError, Renewal, grant, renew};

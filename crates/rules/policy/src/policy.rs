@@ -2,7 +2,7 @@
 
 use crate::filter::KeyFilter;
 use crate::parameters::ParameterRules;
-use crate::template::Template;
+use crate::template::{Hole, Template};
 use bulla_types::{Capabilities, PolicyName, Seconds, Time};
 use std::sync::Arc;
 
@@ -37,6 +37,11 @@ impl Policy {
 
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// All that the rules ask about the caller.
+    pub fn holes(&self) -> impl Iterator<Item = &Hole> {
+        self.rules.iter().flat_map(|rule| rule.path.holes())
     }
 
     /// Whether the rules depend on who asks, so that an [`crate::Acl`] cannot be shared between entities.

@@ -116,7 +116,14 @@ impl Template {
     }
 
     pub(crate) fn has_holes(&self) -> bool {
-        self.pieces.iter().any(|p| matches!(p, Piece::Hole(_)))
+        self.holes().next().is_some()
+    }
+
+    pub(crate) fn holes(&self) -> impl Iterator<Item = &Hole> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Hole(hole) => Some(hole),
+            Piece::Text(_) => None,
+        })
     }
 
     pub(crate) fn fill(&self, identity: &dyn Identity, options: &Options) -> Result<String, Unfilled> {

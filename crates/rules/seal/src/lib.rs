@@ -9,6 +9,7 @@
 //! Not here: where the sealed keys are stored and what they encrypt (`store/barrier`), who may ask (`core`), status codes
 //! (`edge/http`). Share arithmetic and ciphers are next door in `rules/crypto`.
 
+mod cancel;
 mod config;
 mod error;
 mod frame;
@@ -20,6 +21,7 @@ mod round;
 mod share;
 mod unseal;
 
+pub use cancel::{Asker, CancelRefused, PROTECTED_FOR};
 pub use config::{SealConfig, SealConfigError};
 pub use error::{SealError, WRONG_KEY};
 pub use frame::{open_keyring, open_root_key, seal_keyring, seal_root_key};

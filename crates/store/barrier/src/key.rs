@@ -24,10 +24,14 @@ pub enum Keyspace {
     Children = 0x12,
     /// Time (8, BE), kind, id -> nothing: what falls due, in order.
     Expiry = 0x13,
-    /// Keyed hash of a lease id -> lease record.
+    /// Keyed hash of a lease's last segment -> lease record.
     Lease = 0x14,
     /// Keyed hash of a token, keyed hash of a lease -> nothing.
     LeaseByToken = 0x15,
+    /// Time (8, BE), kind, hash or random id -> nothing or what to do: what the workers have to do with leases, in order.
+    LeaseDue = 0x16,
+    /// Keyed hash of a lease that cannot be revoked -> nothing.
+    LeaseIrrevocable = 0x17,
     /// An engine's own ordered or hashed keys below its scope.
     Engine = 0x20,
 }

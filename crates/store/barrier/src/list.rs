@@ -117,6 +117,28 @@ pub(crate) async fn descendants(txn: &Txn, prefix: &[u8], limit: usize) -> Resul
     Ok(names)
 }
 
+/// Names at any depth below `prefix` in the order of their physical keys, from behind `after` on; the second answer is
+/// where to go on, `None` = that was all. Not seen: what the transaction itself has put.
+pub(crate) async fn walk(
+    txn: &Txn,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<(Vec<String>, Option<Vec<u8>>), BarrierError> {
+    let end = after_prefix(prefix);
+    let first = [prefix, &[0]].concat();
+    // A place that is not below the folder is nobody's; the walk begins anew.
+    let start = match after.filter(|after| after.starts_with(prefix)) {
+        Some(after) => [after, &[0]].concat(),
+        None => first,
+    };
+    let keys = txn.stored_keys(&start, &end, limit).await?;
+    let own = txn.own_range(&start, &end);
+    let kept = keys.iter().filter(|key| !matches!(own.get(*key), Some(None)));
+    let names = kept.filter_map(|key| full_name(txn, prefix, key)).collect();
+    Ok((names, keys.last().filter(|_| keys.len() >= limit).cloned()))
+}
+
 /// Opens every segment of `key` below `prefix`.
 fn full_name(txn: &Txn, prefix: &[u8], key: &[u8]) -> Option<String> {
     let mut at = prefix.len();

@@ -80,6 +80,19 @@ impl View {
         list::descendants(&self.txn, &prefix, limit).await
     }
 
+    /// Names at any depth below the folder, relative to it, in an order of their own, page by page: `after` is what the
+    /// last page answered beside its names, and `None` there means that was all. What this transaction has put itself is
+    /// not among them, and what others put meanwhile does not make it collide.
+    pub async fn walk(
+        &self,
+        path: &str,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<(Vec<String>, Option<Vec<u8>>), BarrierError> {
+        let prefix = if path.is_empty() { self.prefix.to_vec() } else { self.key(path)?.0 };
+        list::walk(&self.txn, &prefix, after, limit).await
+    }
+
     /// Deletes every named record below this view, at most `limit` of them; `true` when nothing is left.
     pub async fn clear(&self, limit: usize) -> Result<bool, BarrierError> {
         list::clear(&self.txn, &self.prefix, limit).await
@@ -105,6 +118,18 @@ impl View {
     pub async fn plain_range(&self, prefix: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, BarrierError> {
         let (start, end) = plain_range(Keyspace::Engine, &[&self.scope.0, prefix]);
         let found = self.txn.range(&start, &end, limit).await?;
+        Ok(found.into_iter().map(|(key, value)| (key.0[17..].to_vec(), value)).collect())
+    }
+
+    /// As [`View::plain_range`], keys below `end` only: what others add beyond it is no collision.
+    pub async fn plain_range_before(
+        &self,
+        prefix: &[u8],
+        end: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, BarrierError> {
+        let (start, _) = plain_range(Keyspace::Engine, &[&self.scope.0, prefix]);
+        let found = self.txn.range(&start, &self.plain(end), limit).await?;
         Ok(found.into_iter().map(|(key, value)| (key.0[17..].to_vec(), value)).collect())
     }
 

@@ -3,11 +3,15 @@
 //! Not here: how a record is encrypted and where it lies (`store/barrier`, and the constants beside each form), what an
 //! engine stores for itself (the engine's own `records.rs`).
 
+mod identity;
+mod lease;
 mod lockout;
 mod mount;
 mod policy;
 mod token;
 
+pub use identity::{AliasRecord, EntityRecord, GroupKind, GroupRecord, Metadata};
+pub use lease::{EndingRecord, LeaseRecord, RevocationRecord};
 pub use lockout::FailedLogins;
 pub use mount::{MountClass, MountConfig, MountRecord, TokenTypeTune, UserLockout};
 pub use policy::PolicyRecord;

@@ -94,6 +94,8 @@ pub struct MountConfig {
     pub listing_visibility: Option<String>,
     pub passthrough_request_headers: Vec<String>,
     pub allowed_response_headers: Vec<String>,
+    /// Kept for clients that set them; there are no managed keys.
+    pub allowed_managed_keys: Vec<String>,
     /// Auth mounts only.
     pub token_type: TokenTypeTune,
     pub user_lockout: Option<UserLockout>,

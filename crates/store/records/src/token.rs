@@ -72,12 +72,31 @@ pub struct TokenRecord {
     /// Accessor of the auth mount that made it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub mount_accessor: String,
+    /// How many bytes of `path` name the mount that made it; 0 = it is not listed as a lease.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mount_length: usize,
     /// What the auth method keeps for renewal, JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internal: Option<String>,
+    /// No token any more: it was revoked, and the tokens made from it go on without it. The record stays until each of
+    /// them has been told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
+fn is_zero(length: &usize) -> bool {
+    *length == 0
 }
 
 impl TokenRecord {
+    /// The path below its mount under which it is listed as a lease; `None` = it is not: it never ends, or it is core's
+    /// own.
+    pub fn lease_path(&self) -> Option<&str> {
+        let listed = self.mount_length > 0 && self.expires.is_some() && self.kind == TokenKindRecord::Service;
+        self.path.get(self.mount_length..).filter(|path| listed && !path.is_empty())
+    }
+
     pub fn is_root(&self) -> bool {
         self.policies.iter().any(PolicyName::is_root)
     }

@@ -35,7 +35,7 @@ struct ShareParams {
 
 #[derive(Params)]
 struct CancelParams {
-    /// If given, only the operation with this nonce is cancelled.
+    /// The nonce of the operation to cancel.
     nonce: String,
 }
 

@@ -45,7 +45,7 @@ fn init_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
     route
         .help(
             "Start, show or cancel the making of new unseal shares.",
-            "Cancelling with a nonce cancels only that one.",
+            "Cancelling needs the nonce; whoever started it needs none, nor does anybody after ten minutes.",
         )
         .read(move |ctx, p| status(ctx, p, family))
         .update(move |ctx, p| init(ctx, p, family))
@@ -161,19 +161,14 @@ async fn init(ctx: SysCtx, params: InitParams, family: Family) -> Answer {
     let verification = if params.require_verification { Verification::Required } else { Verification::No };
     let rekey = Rekey::start(family.rekey(), current, target, verification, fresh_nonce()?);
     let answer = shown(family, Some(&rekey), current.threshold());
-    Begun::replace(&ctx, held, Some((family, rekey)));
+    Begun::start(&ctx, held, family, rekey);
     answer
 }
 
 async fn cancel(ctx: SysCtx, params: CancelParams, family: Family) -> Answer {
     family.check_open(&ctx)?;
     let held = ctx.pass.owner().keys.alone().await;
-    if let Some(rekey) = Begun::check_cancel(&held, family)? {
-        if !params.nonce.is_empty() {
-            rekey.round().check_nonce(&params.nonce).map_err(|e| EngineError::bad(e.to_string()))?;
-        }
-        Begun::replace(&ctx, held, None);
-    }
+    Begun::cancel(&ctx, held, family, &params.nonce)?;
     Ok(Reply::none())
 }
 
@@ -200,7 +195,7 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     let outcome = match added {
         Ok(RoundProgress::More) => {
             let answer = shown(family, Some(&next), next.round().required());
-            Begun::replace(&ctx, held, Some((family, next)));
+            Begun::advance(&ctx, held, next);
             return answer;
         }
         Ok(RoundProgress::Done(key)) => authenticate(&ctx, &key).await,
@@ -210,7 +205,7 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
         Ok(()) => finish(&ctx, held, next, family),
         Err(error) => {
             // What failed is over at once: shares that gave no key are gone.
-            Begun::keep(&mut held, family, next);
+            Begun::keep(&mut held, next);
             Err(error)
         }
     }
@@ -228,7 +223,7 @@ fn finish(ctx: &SysCtx, held: Held<Rekey>, rekey: Rekey, family: Family) -> Answ
         }
         Finished::Verify(rekey) => {
             let due = nonce_of(&rekey);
-            Begun::replace(ctx, held, Some((family, rekey)));
+            Begun::advance(ctx, held, rekey);
             due
         }
     };
@@ -289,7 +284,7 @@ async fn verify(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     match next.verify(&params.nonce, share) {
         Ok(Verified::More) => {
             let answer = shown_verification(family, &next);
-            Begun::replace(&ctx, held, Some((family, next)));
+            Begun::advance(&ctx, held, next);
             answer
         }
         Ok(Verified::InForce(key, config)) => {
@@ -297,19 +292,20 @@ async fn verify(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
             spelled(family, &json!({ "nonce": params.nonce, "complete": true }))
         }
         Err(error) => {
-            Begun::keep(&mut held, family, next);
+            Begun::keep(&mut held, next);
             Err(EngineError::bad(error.to_string()))
         }
     }
 }
 
-async fn restart(ctx: SysCtx, _: NoParams, family: Family) -> Answer {
+async fn restart(ctx: SysCtx, params: CancelParams, family: Family) -> Answer {
     family.check_open(&ctx)?;
     let held = ctx.pass.owner().keys.alone().await;
     let none = || EngineError::bad(family.rekey().no_configuration());
     let mut next = copy(Begun::seen(&held, family).ok_or_else(none)?)?;
+    Begun::check_restart(&held, &ctx, family, &params.nonce)?;
     next.restart_verification(fresh_nonce()?).map_err(|error| EngineError::bad(error.to_string()))?;
     let answer = shown_verification(family, &next);
-    Begun::replace(&ctx, held, Some((family, next)));
+    Begun::advance(&ctx, held, next);
     answer
 }

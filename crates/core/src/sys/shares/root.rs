@@ -43,7 +43,10 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 
 fn attempt_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
     route
-        .help("Start, show or cancel the making of a root token.", "Cancelling with a nonce cancels only that one.")
+        .help(
+            "Start, show or cancel the making of a root token.",
+            "Cancelling needs the nonce; whoever started it needs none, nor does anybody after ten minutes.",
+        )
         .read(move |ctx, p| status(ctx, p, family))
         .update(move |ctx, p| start(ctx, p, family))
         .delete(move |ctx, p| cancel(ctx, p, family))
@@ -117,7 +120,7 @@ async fn start(ctx: SysCtx, params: AttemptParams, family: Family) -> Answer {
     // A password that the caller brought along is not repeated.
     let extra = Extra { otp: if own { &otp } else { "" }, ..Extra::default() };
     let answer = shown(family, Some(state(&generation)), required, &extra);
-    Begun::replace(&ctx, held, Some((family, generation)));
+    Begun::start(&ctx, held, family, generation);
     answer
 }
 
@@ -128,12 +131,7 @@ fn no_randomness() -> EngineError {
 async fn cancel(ctx: SysCtx, params: CancelParams, family: Family) -> Answer {
     family.check_open(&ctx)?;
     let held = ctx.pass.owner().keys.root_generation().await;
-    if let Some(generation) = Begun::check_cancel(&held, family)? {
-        if !params.nonce.is_empty() {
-            generation.round().check_nonce(&params.nonce).map_err(|e| EngineError::bad(e.to_string()))?;
-        }
-        Begun::replace(&ctx, held, None);
-    }
+    Begun::cancel(&ctx, held, family, &params.nonce)?;
     Ok(Reply::none())
 }
 
@@ -157,7 +155,7 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     let outcome = match next.add(&params.nonce, share) {
         Ok(RoundProgress::More) => {
             let answer = shown(family, Some(state(&next)), required, &Extra { of_update: true, ..Extra::default() });
-            Begun::replace(&ctx, held, Some((family, next)));
+            Begun::advance(&ctx, held, next);
             return answer;
         }
         Ok(RoundProgress::Done(key)) => authenticate(&ctx, &key).await.map_err(aborted),
@@ -167,7 +165,7 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
         Ok(()) => finish(&ctx, held, next, family).await,
         Err(error) => {
             // What failed is over at once: shares that gave no key are gone.
-            Begun::keep(&mut held, family, next);
+            Begun::keep(&mut held, next);
             Err(error)
         }
     }
@@ -188,7 +186,7 @@ async fn finish(ctx: &SysCtx, held: Held<RootGeneration>, generation: RootGenera
     let new = NewToken::root(ctx.ctx.request.namespace, Some(id));
     let issued = issue(ctx.txn(), new, ctx.now()).await?;
     let encoded = generation.finish(&issued.id).map_err(|error| EngineError::internal(error.to_string()))?;
-    Begun::replace(ctx, held, None);
+    Begun::end(ctx, held);
     let extra = Extra { encoded: Some(&encoded), of_update: true, ..Extra::default() };
     shown(family, Some((&nonce, required)), required, &extra)
 }

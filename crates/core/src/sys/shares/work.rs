@@ -1,8 +1,11 @@
 //! The operations on keys that are under way, and the locks that keep them apart. Lives from unseal to seal.
 
 use super::SysCtx;
+use crate::token::TokenHash;
 use bulla_kit::EngineError;
-use bulla_seal::{Purpose, Rekey, RootGeneration, UnsealKey};
+use bulla_seal::{Asker, Purpose, Rekey, RootGeneration, ShareRound, UnsealKey};
+use bulla_types::Time;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -34,44 +37,136 @@ impl Family {
     }
 }
 
+/// Whoever started an operation, as far as it can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Initiator {
+    Token(TokenHash),
+    /// Without a token there is nothing but the address.
+    Address(IpAddr),
+    Unknown,
+}
+
+impl Initiator {
+    fn of(ctx: &SysCtx, family: Family) -> Self {
+        match (family, &ctx.caller, ctx.request.remote) {
+            (Family::Token, Some(caller), _) => Self::Token(caller.token.hash),
+            (Family::Legacy, _, Some(remote)) => Self::Address(remote.ip()),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What can be under way: something with a round of shares.
+pub trait Operation: Send + 'static {
+    fn round(&self) -> &ShareRound;
+
+    /// Nothing would be lost with it.
+    fn is_untouched(&self) -> bool {
+        self.round().progress() == 0
+    }
+}
+
+impl Operation for Rekey {
+    fn round(&self) -> &ShareRound {
+        self.round()
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.round().progress() == 0 && self.verification_round().is_none()
+    }
+}
+
+impl Operation for RootGeneration {
+    fn round(&self) -> &ShareRound {
+        self.round()
+    }
+}
+
 /// An operation under way.
 pub struct Begun<T> {
-    pub by: Family,
-    pub operation: T,
+    by: Family,
+    initiator: Initiator,
+    since: Time,
+    operation: T,
 }
 
 /// One place for an operation, locked. The guard is kept until the answer is recorded.
 pub type Held<T> = OwnedMutexGuard<Option<Begun<T>>>;
 
-impl<T> Begun<T> {
+impl<T: Operation> Begun<T> {
     /// What is under way, as far as `family` is shown it.
     pub fn seen(held: &Held<T>, family: Family) -> Option<&T> {
         held.as_ref().filter(|begun| begun.by == family).map(|begun| &begun.operation)
     }
 
-    /// Puts `operation` in the place of what is there.
-    pub fn keep(held: &mut Held<T>, by: Family, operation: T) {
-        **held = Some(Self { by, operation });
+    /// Puts `operation` in the empty place once the answer has been recorded; until then nobody else gets in.
+    pub fn start(ctx: &SysCtx, mut held: Held<T>, by: Family, operation: T) {
+        let begun = Self { by, initiator: Initiator::of(ctx, by), since: ctx.now(), operation };
+        ctx.once_answered(move || *held = Some(begun));
     }
 
-    /// Whether `family` may cancel: with a token everything, without one only what was begun without.
+    /// The operation goes on as `operation`, once the answer has been recorded.
+    pub fn advance(ctx: &SysCtx, mut held: Held<T>, operation: T) {
+        ctx.once_answered(move || Self::keep(&mut held, operation));
+    }
+
+    /// The operation is over, once the answer has been recorded.
+    pub fn end(ctx: &SysCtx, mut held: Held<T>) {
+        ctx.once_answered(move || *held = None);
+    }
+
+    /// As [`Begun::advance`], at once.
+    pub fn keep(held: &mut Held<T>, operation: T) {
+        if let Some(begun) = held.as_mut() {
+            begun.operation = operation;
+        }
+    }
+
+    /// Ends what is under way, if anything is. With a token everything can be cancelled, without one only what was begun
+    /// without; how, says [`ShareRound::check_cancel`].
     ///
     /// # Errors
     /// It may not.
-    pub fn check_cancel(held: &Held<T>, family: Family) -> Result<Option<&T>, EngineError> {
-        match held.as_ref() {
-            Some(begun) if family == Family::Legacy && begun.by == Family::Token => {
-                Err(EngineError::bad("the operation in progress was started with a token and is cancelled with one"))
-            }
-            other => Ok(other.map(|begun| &begun.operation)),
+    pub fn cancel(ctx: &SysCtx, held: Held<T>, family: Family, nonce: &str) -> Result<(), EngineError> {
+        let Some(begun) = held.as_ref() else { return Ok(()) };
+        begun.check_cancel(ctx, family, nonce)?;
+        Self::end(ctx, held);
+        Ok(())
+    }
+
+    fn check_cancel(&self, ctx: &SysCtx, family: Family, nonce: &str) -> Result<(), EngineError> {
+        if family == Family::Legacy && self.by == Family::Token {
+            let text = "the operation in progress was started with a token and is cancelled with one";
+            return Err(EngineError::bad(text));
         }
+        let asks = Initiator::of(ctx, family);
+        // A token proves who started it. An address proves little, since many may share one: it counts only as long as
+        // nobody would lose anything, that is before the first share (`docs/decisions/0006-cancelling-rekey.md`).
+        let proves = match asks {
+            Initiator::Token(_) => true,
+            Initiator::Address(_) => self.operation.is_untouched(),
+            Initiator::Unknown => false,
+        };
+        self.check(ctx, self.operation.round(), nonce, proves && asks == self.initiator)
+    }
+
+    fn check(&self, ctx: &SysCtx, round: &ShareRound, nonce: &str, is_initiator: bool) -> Result<(), EngineError> {
+        let asker = if is_initiator { Asker::Initiator } else { Asker::Other };
+        round.check_cancel(nonce, asker, self.since, ctx.now()).map_err(|error| EngineError::bad(error.to_string()))
     }
 }
 
-impl<T: Send + 'static> Begun<T> {
-    /// Puts `next` in place once the answer has been recorded; until then nobody else gets in.
-    pub fn replace(ctx: &SysCtx, mut held: Held<T>, next: Option<(Family, T)>) {
-        ctx.once_answered(move || *held = next.map(|(by, operation)| Self { by, operation }));
+impl Begun<Rekey> {
+    /// Whether the presentation of the new shares may be started over. The new shares stay what they are, so that here
+    /// the address is enough.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn check_restart(held: &Held<Rekey>, ctx: &SysCtx, family: Family, nonce: &str) -> Result<(), EngineError> {
+        let Some(begun) = held.as_ref() else { return Ok(()) };
+        let Some(round) = begun.operation.verification_round() else { return Ok(()) };
+        let asks = Initiator::of(ctx, family);
+        begun.check(ctx, round, nonce, asks != Initiator::Unknown && asks == begun.initiator)
     }
 }
 

@@ -1,0 +1,163 @@
+//! Leases by name: `<path below the mount>/<last segment>`, in a scope of each mount's own, so that moving a mount moves
+//! no lease. Names are sealed as all names that users choose are.
+//!
+//! What is ended lies in a second scope: a listing does not show it, and a revocation that goes through a folder never
+//! meets the same lease twice.
+
+use super::find::TokenTail;
+use super::store::{LeaseHash, LeaseStore};
+use crate::token::{TokenHash, TokenStore, revoke_up_to};
+use bulla_barrier::{Txn, View};
+use bulla_kit::EngineError;
+use bulla_records::{EndingRecord, LeaseRecord, TokenRecord};
+use bulla_types::{ScopeId, Time};
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Leases and tokens that nobody has ended.
+    Current,
+    /// Leases whose secrets are still to be taken back.
+    Ended,
+}
+
+impl Names {
+    pub fn of(record: &LeaseRecord) -> Self {
+        if record.revocation.is_none() { Self::Current } else { Self::Ended }
+    }
+
+    /// The names of a mount.
+    pub fn view(self, txn: &Arc<Txn>, accessor: &str) -> View {
+        let domain = match self {
+            Self::Current => "leases of a mount",
+            Self::Ended => "ended leases of a mount",
+        };
+        let hash = txn.barrier().hash_id(domain, accessor.as_bytes());
+        let mut scope = [0; 16];
+        scope.copy_from_slice(&hash[..16]);
+        View::new(txn, ScopeId(scope))
+    }
+}
+
+pub fn join(path: &str, tail: &str) -> String {
+    if path.is_empty() { tail.to_owned() } else { format!("{path}/{tail}") }
+}
+
+pub fn put_lease(txn: &Arc<Txn>, names: Names, record: &LeaseRecord) -> Result<(), EngineError> {
+    Ok(names.view(txn, &record.mount).put(&join(&record.path, &record.tail), Vec::new())?)
+}
+
+pub fn delete_lease(txn: &Arc<Txn>, names: Names, record: &LeaseRecord) -> Result<(), EngineError> {
+    Ok(names.view(txn, &record.mount).delete(&join(&record.path, &record.tail))?)
+}
+
+/// Lists a new token among the leases of the mount that made it.
+///
+/// # Errors
+/// A path too long to be stored.
+pub fn name_token(txn: &Arc<Txn>, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
+    let Some(path) = record.lease_path() else { return Ok(()) };
+    let name = join(path, &TokenTail::write(hash));
+    Ok(Names::Current.view(txn, &record.mount_accessor).put(&name, Vec::new())?)
+}
+
+/// Takes a token off the list of its mount.
+///
+/// # Errors
+/// As [`name_token`].
+pub fn forget_token(txn: &Arc<Txn>, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
+    let Some(path) = record.lease_path() else { return Ok(()) };
+    let name = join(path, &TokenTail::write(hash));
+    Ok(Names::Current.view(txn, &record.mount_accessor).delete(&name)?)
+}
+
+/// Whether a mount has leases or tokens that somebody still has to take back.
+///
+/// # Errors
+/// Storage.
+pub async fn has_any(txn: &Arc<Txn>, accessor: &str) -> Result<bool, EngineError> {
+    for names in [Names::Current, Names::Ended] {
+        if !names.view(txn, accessor).scan("", 1).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a listing shows anything of a mount.
+///
+/// # Errors
+/// Storage.
+pub async fn has_any_current(txn: &Arc<Txn>, accessor: &str) -> Result<bool, EngineError> {
+    Ok(!Names::Current.view(txn, accessor).scan("", 1).await?.is_empty())
+}
+
+/// How leases are ended.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    pub why: EndingRecord,
+    pub now: Time,
+    /// What was made later is left alone.
+    pub made_before: Time,
+    /// Tokens of one tree that are removed in this batch.
+    pub limit: usize,
+}
+
+/// What is left of a mount's leases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    Nothing,
+    /// There is more to end at once.
+    More,
+    /// All are ended, and engines have yet to take some back.
+    Waiting,
+}
+
+/// One step of ending the leases and tokens of a mount that is being disabled.
+///
+/// # Errors
+/// Storage.
+pub async fn clear_mount(txn: &Arc<Txn>, accessor: &str, now: Time, limit: usize) -> Result<Left, EngineError> {
+    let names = Names::Current.view(txn, accessor).scan("", limit).await?;
+    let ended = !names.is_empty();
+    for name in names {
+        let end = End { why: EndingRecord::MountGone, now, made_before: Time(u64::MAX), limit };
+        end_named(txn, accessor, &name, end).await?;
+    }
+    if ended {
+        return Ok(Left::More);
+    }
+    let waiting = !Names::Ended.view(txn, accessor).scan("", 1).await?.is_empty();
+    Ok(if waiting { Left::Waiting } else { Left::Nothing })
+}
+
+/// Ends what a name of a mount stands for: a lease, or a token with all below it. A name that stands for nothing is
+/// taken away.
+///
+/// # Errors
+/// Storage.
+pub async fn end_named(txn: &Arc<Txn>, accessor: &str, name: &str, end: End) -> Result<Option<LeaseHash>, EngineError> {
+    let End { why, now, made_before, limit } = end;
+    let tail = name.rsplit('/').next().unwrap_or_default();
+    if let Some(hash) = TokenTail::read(tail) {
+        match TokenStore(txn).get(&hash).await? {
+            Some(record) if record.created > made_before => {}
+            Some(_) => revoke_up_to(txn, hash, now, limit).await?,
+            None => Names::Current.view(txn, accessor).delete(name)?,
+        }
+        return Ok(None);
+    }
+    let store = LeaseStore(txn);
+    let hash = store.hash(tail);
+    match store.get(&hash).await? {
+        Some(record) if record.issued > made_before => Ok(None),
+        Some(record) if record.revocation.is_none() => {
+            store.end(&hash, &record, why, now)?;
+            Ok(Some(hash))
+        }
+        _ => {
+            Names::Current.view(txn, accessor).delete(name)?;
+            Ok(None)
+        }
+    }
+}

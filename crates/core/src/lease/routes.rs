@@ -1,0 +1,210 @@
+//! `sys/leases/…`, and the older paths of the same: one handler for each action, so that every spelling meets the same
+//! checks. An id in the path is the one policy saw; a body cannot replace it.
+
+use super::prefix::end_below;
+use super::renew::renew_by_id;
+use super::revoke::revoke_by_id;
+use super::{show, tidying};
+use crate::sys::{Effect, SysCtx};
+use bulla_barrier::Page;
+use bulla_kit::{Answer, EngineError, Params, Reply, Route};
+use bulla_types::Seconds;
+
+#[derive(Params)]
+struct LookupParams {
+    /// The lease.
+    lease_id: String,
+}
+
+#[derive(Params)]
+struct RenewParams {
+    /// The lease.
+    lease_id: String,
+    /// How long it is to live from now on.
+    increment: Option<Seconds>,
+}
+
+#[derive(Params)]
+struct RenewAtParams {
+    /// The lease.
+    #[param(path)]
+    lease_id: String,
+    /// How long it is to live from now on.
+    increment: Option<Seconds>,
+}
+
+#[derive(Params)]
+struct RevokeParams {
+    /// The lease.
+    lease_id: String,
+    /// Answer when the engine has taken the secret back, not before.
+    sync: bool,
+}
+
+#[derive(Params)]
+struct RevokeAtParams {
+    /// The lease.
+    #[param(path)]
+    lease_id: String,
+    /// Answer when the engine has taken the secret back, not before.
+    sync: bool,
+}
+
+#[derive(Params)]
+struct PrefixParams {
+    /// The folder of leases.
+    #[param(path)]
+    prefix: String,
+    /// Answer when the engines have been asked, not before.
+    sync: bool,
+}
+
+#[derive(Params)]
+struct ForceParams {
+    /// The folder of leases.
+    #[param(path)]
+    prefix: String,
+}
+
+#[derive(Params)]
+struct ListParams {
+    /// The folder to list.
+    #[param(path)]
+    prefix: String,
+    /// Names after this one.
+    after: Option<String>,
+    /// At most so many.
+    limit: Option<i64>,
+}
+
+#[derive(Params)]
+struct KindParams {
+    /// Only `irrevocable` ones can be asked for.
+    #[param(name = "type")]
+    kind: Option<String>,
+    /// At most so many; `none` = all.
+    limit: Option<String>,
+    /// For clients of servers with namespaces below: there are none.
+    include_child_namespaces: bool,
+}
+
+pub fn routes() -> Vec<Route<SysCtx>> {
+    vec![
+        Route::token("leases/lookup").help("Look a lease up.", "").update(lookup),
+        Route::sudo("leases/lookup/{prefix..?}").help("List leases.", "").list(list),
+        renewing("leases/renew"),
+        renewing_at("leases/renew/{lease_id..}"),
+        revoking("leases/revoke"),
+        revoking_at("leases/revoke/{lease_id..}"),
+        by_prefix("leases/revoke-prefix/{prefix..}"),
+        by_force("leases/revoke-force/{prefix..}"),
+        Route::token("leases/count").help("Count irrevocable leases.", "").read(count),
+        Route::token("leases/tidy").help("Mend what has been lost from the lease queue.", "").update(tidying::tidy),
+        Route::sudo("leases").help("List irrevocable leases.", "").read(irrevocable),
+        renewing("renew"),
+        renewing_at("renew/{lease_id..}"),
+        revoking("revoke"),
+        revoking_at("revoke/{lease_id..}"),
+        by_prefix("revoke-prefix/{prefix..}"),
+        by_force("revoke-force/{prefix..}"),
+    ]
+}
+
+fn renewing(pattern: &'static str) -> Route<SysCtx> {
+    Route::token(pattern).help("Renew a lease.", "").update(renew)
+}
+
+fn renewing_at(pattern: &'static str) -> Route<SysCtx> {
+    Route::token(pattern).help("Renew a lease.", "").update(async |ctx, params: RenewAtParams| {
+        renew(ctx, RenewParams { lease_id: params.lease_id, increment: params.increment }).await
+    })
+}
+
+fn revoking(pattern: &'static str) -> Route<SysCtx> {
+    Route::token(pattern).help("Revoke a lease.", "").update(revoke)
+}
+
+fn revoking_at(pattern: &'static str) -> Route<SysCtx> {
+    Route::token(pattern).help("Revoke a lease.", "").update(async |ctx, params: RevokeAtParams| {
+        revoke(ctx, RevokeParams { lease_id: params.lease_id, sync: params.sync }).await
+    })
+}
+
+fn by_prefix(pattern: &'static str) -> Route<SysCtx> {
+    Route::sudo(pattern).help("Revoke all leases of a folder.", "").update(revoke_prefix)
+}
+
+fn by_force(pattern: &'static str) -> Route<SysCtx> {
+    Route::sudo(pattern)
+        .help("Revoke all leases of a folder, whatever their engines answer.", "Secrets may be left in force outside.")
+        .update(revoke_force)
+}
+
+fn given(id: &str) -> Result<&str, EngineError> {
+    if id.is_empty() { Err(EngineError::bad("lease_id must be specified")) } else { Ok(id) }
+}
+
+async fn lookup(ctx: SysCtx, params: LookupParams) -> Answer {
+    show::lookup(&ctx, given(&params.lease_id)?).await
+}
+
+async fn renew(ctx: SysCtx, params: RenewParams) -> Answer {
+    renew_by_id(&ctx, given(&params.lease_id)?, params.increment).await
+}
+
+async fn revoke(ctx: SysCtx, params: RevokeParams) -> Answer {
+    revoke_by_id(&ctx, given(&params.lease_id)?, params.sync).await?;
+    Ok(Reply::none())
+}
+
+async fn revoke_prefix(ctx: SysCtx, params: PrefixParams) -> Answer {
+    let ended = end_below(ctx.txn(), &ctx.state.mounts, &params.prefix, false, ctx.now()).await?;
+    if !params.sync {
+        return Ok(Reply::none());
+    }
+    ctx.after_commit(Effect::LeasesEnded(ended.leases));
+    if ended.unfinished {
+        return Ok(
+            Reply::empty().warn("There are too many leases for one answer: the rest is revoked in the background.")
+        );
+    }
+    Ok(Reply::none())
+}
+
+async fn revoke_force(ctx: SysCtx, params: ForceParams) -> Answer {
+    end_below(ctx.txn(), &ctx.state.mounts, &params.prefix, true, ctx.now()).await?;
+    Ok(Reply::none())
+}
+
+async fn list(ctx: SysCtx, params: ListParams) -> Answer {
+    let limit = params.limit.filter(|limit| *limit > 0).and_then(|limit| usize::try_from(limit).ok());
+    let page = Page { after: params.after.filter(|after| !after.is_empty()), limit };
+    Reply::keys(&show::list(&ctx, &params.prefix, &page).await?)
+}
+
+fn is_irrevocable(kind: Option<&str>) -> bool {
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("irrevocable"))
+}
+
+async fn count(ctx: SysCtx, params: KindParams) -> Answer {
+    if !is_irrevocable(params.kind.as_deref()) {
+        return Ok(Reply::none());
+    }
+    let _ = params.include_child_namespaces;
+    show::count_irrevocable(&ctx).await
+}
+
+async fn irrevocable(ctx: SysCtx, params: KindParams) -> Answer {
+    if !is_irrevocable(params.kind.as_deref()) {
+        return Ok(Reply::none());
+    }
+    let limit = match params.limit.as_deref() {
+        None | Some("") => None,
+        Some("none") => Some(usize::MAX),
+        Some(text) => match text.parse::<usize>() {
+            Ok(limit) if limit > 0 => Some(limit),
+            _ => return Err(EngineError::bad("invalid 'limit' value")),
+        },
+    };
+    show::list_irrevocable(&ctx, limit).await
+}

@@ -1,0 +1,217 @@
+//! The workers' part: leases that are over are taken back in small steps. Nothing depends on it but that secrets are gone
+//! outside, too: what is over is refused without it.
+//!
+//! ```text
+//! queue --due--> leases  --> engines, side by side, one transaction each --> gone | again later | irrevocable
+//!           \--> tokens that are gone, folders --> their leases are ended, a batch at a time
+//! ```
+//!
+//! An engine that fails is left alone for a while, with all its leases, so that one dead database neither holds up the
+//! leases of others nor is asked a thousand times.
+
+use super::due::{self, Due, Entry, Folder};
+use super::prefix;
+use super::revoke::{Outcome, note_failure, revoke_now};
+use super::store::{LeaseHash, LeaseStore};
+use crate::core::Core;
+use crate::state::Unsealed;
+use crate::token::TokenHash;
+use bulla_barrier::{BarrierError, Pass, PhysicalKey, Txn};
+use bulla_kit::EngineError;
+use bulla_lease::pause;
+use bulla_records::EndingRecord;
+use bulla_types::{Seconds, Time};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Entries of the queue in one step.
+const BATCH: usize = 256;
+/// A step looks this far behind the last one: a request may have read the clock a while before its batch was durable.
+const OVERLAP: Seconds = Seconds(600);
+/// Failures of a mount in one step, without a success, after which its engine is left alone for a while. Fewer can be the
+/// fault of single leases.
+const MANY: u32 = 3;
+/// Now and then the queue is read from its beginning.
+const WHOLE: Seconds = Seconds(3600);
+
+/// Engines that failed last time.
+struct Trouble {
+    /// Steps in a row in which it failed.
+    steps: u32,
+    until: Time,
+}
+
+/// Where the sweep is. Small: nothing in it grows with the number of leases.
+#[derive(Default)]
+pub struct Sweeper {
+    from: Time,
+    whole: Time,
+    troubled: HashMap<String, Trouble>,
+}
+
+/// What one look at the queue found.
+#[derive(Default)]
+struct Work {
+    leases: Vec<(LeaseHash, Time)>,
+    /// Leases of engines in trouble.
+    put_off: Vec<(LeaseHash, Time)>,
+    /// Entries without a lease that is due at that time: it was renewed, or is gone by another way.
+    stale: Vec<PhysicalKey>,
+    tokens: Vec<(TokenHash, Entry)>,
+    folders: Vec<(Folder, Entry)>,
+    last: Option<Time>,
+    full: bool,
+}
+
+impl Sweeper {
+    /// One step; `true` = there is more to do at once.
+    ///
+    /// # Errors
+    /// Storage. The next step begins where this one did.
+    pub async fn step(&mut self, core: &Arc<Core>, pass: &Pass<Unsealed>) -> Result<bool, EngineError> {
+        let now = core.clock.now();
+        if now >= self.whole.plus(WHOLE) || now < self.whole {
+            (self.whole, self.from) = (now, Time(0));
+        }
+        // The clock may have been set back.
+        self.from = self.from.min(now);
+        self.troubled.retain(|_, trouble| trouble.until.plus(WHOLE) > now);
+        let work = self.look(pass, now).await?;
+        // The earliest entry that is still to be done.
+        let mut left: Option<Time> = None;
+        let mut later = |at: Time| left = Some(left.map_or(at, |before| before.min(at)));
+        if !put_off(pass, &work, now).await? {
+            work.stale_and_put_off().for_each(&mut later);
+        }
+        // What these end is due at once.
+        let ended = !work.tokens.is_empty() || !work.folders.is_empty();
+        for (token, entry) in work.tokens {
+            if !end_of_token(pass, &token, &entry, now).await? {
+                later(entry.at);
+            }
+        }
+        for (folder, entry) in work.folders {
+            if !end_of_folder(pass, folder, &entry, now).await? {
+                later(entry.at);
+            }
+        }
+        let times: HashMap<LeaseHash, Time> = work.leases.iter().copied().collect();
+        let asked = work.leases.into_iter().map(|(hash, _)| hash).collect();
+        let mut answers: HashMap<String, (u32, u32)> = HashMap::new();
+        for (hash, outcome) in revoke_now(core, pass, asked).await {
+            match outcome {
+                Outcome::Kept | Outcome::Gone(None) => {}
+                Outcome::Gone(Some(mount)) => answers.entry(mount).or_default().0 += 1,
+                Outcome::Failed(mount) => answers.entry(mount).or_default().1 += 1,
+                Outcome::Collided => times.get(&hash).copied().into_iter().for_each(&mut later),
+            }
+        }
+        self.judge(answers, now);
+        let more = work.full || ended || left.is_some();
+        self.from = match (left, work.full, work.last) {
+            (Some(at), _, _) => at,
+            (None, true, Some(last)) => last,
+            _ => self.from.max(Time(now.0.saturating_sub(OVERLAP.0 * Time::NANOS))),
+        };
+        Ok(more)
+    }
+
+    async fn look(&self, pass: &Pass<Unsealed>, now: Time) -> Result<Work, EngineError> {
+        let txn = Txn::begin(pass)?;
+        let store = LeaseStore(&txn);
+        let entries = due::due(&txn, self.from, now, BATCH).await?;
+        let mut work = Work { full: entries.len() >= BATCH, last: entries.last().map(|e| e.at), ..Work::default() };
+        for entry in entries {
+            match entry.due.clone() {
+                Due::TokenGone(token) => work.tokens.push((token, entry)),
+                Due::Folder(folder) => work.folders.push((folder, entry)),
+                Due::Lease(hash) => match store.get(&hash).await {
+                    Ok(Some(record)) if record.due() == Some(entry.at) => {
+                        let troubled = self.troubled.get(&record.mount).is_some_and(|t| now < t.until);
+                        let forced = record.revocation.as_ref().is_some_and(|r| r.forced);
+                        let place = if troubled && !forced { &mut work.put_off } else { &mut work.leases };
+                        place.push((hash, entry.at));
+                    }
+                    Ok(_) => work.stale.push(entry.key),
+                    // Reported by whoever reads it; it stays, and the rest goes on.
+                    Err(error) => tracing::error!(%error, "a lease cannot be read and is left as it is"),
+                },
+            }
+        }
+        Ok(work)
+    }
+
+    /// Which engines are in trouble, from their successes and failures in one step.
+    fn judge(&mut self, answers: HashMap<String, (u32, u32)>, now: Time) {
+        for (mount, (taken_back, failed)) in answers {
+            let before = self.troubled.get(&mount).map_or(0, |trouble| trouble.steps);
+            if taken_back > 0 {
+                self.troubled.remove(&mount);
+            } else if failed >= MANY || (failed > 0 && before > 0) {
+                let steps = before.saturating_add(1);
+                self.troubled.insert(mount, Trouble { steps, until: now.plus(pause(steps)) });
+            }
+        }
+    }
+}
+
+impl Work {
+    fn stale_and_put_off(&self) -> impl Iterator<Item = Time> + '_ {
+        self.put_off.iter().map(|(_, at)| *at)
+    }
+}
+
+/// Takes stale entries away and puts off the leases of engines in trouble; `false` = collided, to be done again.
+async fn put_off(pass: &Pass<Unsealed>, work: &Work, now: Time) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
+    let store = LeaseStore(&txn);
+    for key in &work.stale {
+        txn.delete(key.clone());
+    }
+    for (hash, at) in &work.put_off {
+        if let Some(record) = store.get(hash).await?.filter(|record| record.due() == Some(*at)) {
+            let why = record.revocation.as_ref().map_or(EndingRecord::Expired, |r| r.why);
+            note_failure(&store, hash, &record, why, "the engine failed for other leases and was not asked", now)?;
+        }
+    }
+    committed(&txn).await
+}
+
+/// Ends leases of a token that is gone; `false` = there are more, or it collided.
+async fn end_of_token(pass: &Pass<Unsealed>, token: &TokenHash, entry: &Entry, now: Time) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
+    let store = LeaseStore(&txn);
+    let leases = store.of_token(token, BATCH).await?;
+    let finished = leases.len() < BATCH;
+    for hash in leases {
+        match store.get(&hash).await? {
+            Some(record) if record.revocation.is_none() => store.end(&hash, &record, EndingRecord::TokenGone, now)?,
+            _ => store.forget_of_token(token, &hash),
+        }
+    }
+    if finished {
+        txn.delete(entry.key.clone());
+    }
+    Ok(committed(&txn).await? && finished)
+}
+
+/// Ends a batch of a folder's leases; what is left of it becomes a new entry. `false` = collided.
+async fn end_of_folder(pass: &Pass<Unsealed>, folder: Folder, entry: &Entry, now: Time) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
+    let (_, rest) = prefix::step(&txn, folder, now, BATCH, &mut Vec::new()).await?;
+    txn.delete(entry.key.clone());
+    if let Some(rest) = rest {
+        due::queue_folder(&txn, &rest, entry.at)?;
+        committed(&txn).await?;
+        return Ok(false);
+    }
+    committed(&txn).await
+}
+
+async fn committed(txn: &Arc<Txn>) -> Result<bool, EngineError> {
+    match txn.commit(()).await {
+        Ok(_) => Ok(true),
+        Err(BarrierError::Conflict) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
