@@ -94,7 +94,7 @@ impl Shell<'_> {
 /// What differs from run to run, and what stands in for it.
 fn masks(home: &Path) -> Vec<(Regex, &'static str)> {
     let home = regex::escape(&home.display().to_string());
-    let version = regex::escape(env!("CARGO_PKG_VERSION"));
+    let version = format!(r"Bulla v{}", regex::escape(env!("CARGO_PKG_VERSION")));
     [
         (home.as_str(), "<home>"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
@@ -110,7 +110,7 @@ fn masks(home: &Path) -> Vec<(Regex, &'static str)> {
         (r#"("encryptions": |Encryption Count\s+)\d+"#, "${1}<count>"),
         // A second passes between making a token and looking at it, or it does not.
         (r#"(\nttl\s+|"ttl": )(30m|29m5\ds|1800|179\d)"#, "${1}<about half an hour>"),
-        (version.as_str(), "<version>"),
+        (version.as_str(), "Bulla v<version>"),
     ]
     .into_iter()
     .map(|(pattern, with)| (Regex::new(pattern).unwrap(), with))

@@ -45,6 +45,7 @@ fn options(asked: &ServerOptions) -> Result<Options, &'static str> {
         log_level: asked.log_level.clone(),
         log_format: asked.log_format.clone(),
         log_file: asked.log_file.clone(),
+        claimed_version: asked.claimed_version.clone(),
     })
 }
 

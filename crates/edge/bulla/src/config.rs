@@ -87,6 +87,8 @@ pub struct Config {
     pub introspection_endpoint: bool,
     pub unsafe_allow_api_audit_creation: bool,
     pub allow_audit_log_prefixing: bool,
+    /// The version clients are told, from the command line; our own if empty.
+    pub claimed_version: String,
     /// What was passed over, one line each, for the log.
     pub warnings: Vec<String>,
 }

@@ -28,18 +28,15 @@ pub fn run(options: &DiagnoseOptions, environment: &Environment) -> Check {
     let name = "Bulla Diagnose";
     let Some(config) = config else { return Check::of(name, parts) };
     let running = storage::running(&config);
-    let rooms: [(&str, &dyn Fn(&str) -> Check); 5] = [
-        ("system", &|name| system::check(name, &config)),
-        ("storage", &|name| storage::check(name, &config)),
-        ("seal", &|name| seal(name, &config)),
-        ("audit", &|name| audit::check(name, &config)),
-        ("listener", &|name| listeners::check(name, &config, running)),
-    ];
-    for (room, look) in rooms {
-        let title = format!("Check {}{}", room[..1].to_uppercase(), &room[1..]);
+    let mut room = |room: &str, title: &str, look: &dyn Fn(&str) -> Check| {
         let is_skipped = options.skip.iter().any(|name| name == room);
-        parts.push(if is_skipped { Check::skipped(&title, "as asked") } else { look(&title) });
-    }
+        parts.push(if is_skipped { Check::skipped(title, "as asked") } else { look(title) });
+    };
+    room("system", "Check System", &|title| system::check(title, &config));
+    room("storage", "Check Storage", &|title| storage::check(title, &config));
+    room("seal", "Check Seal", &|title| seal(title, &config));
+    room("audit", "Check Audit", &|title| audit::check(title, &config));
+    room("listener", "Check Listener", &|title| listeners::check(title, &config, running));
     Check::of(name, parts)
 }
 

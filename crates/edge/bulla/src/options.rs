@@ -10,6 +10,8 @@ pub struct Options {
     pub log_level: Option<String>,
     pub log_format: Option<String>,
     pub log_file: Option<PathBuf>,
+    /// The version clients are told; our own if empty.
+    pub claimed_version: String,
 }
 
 /// A server for trying things out: in memory, unsealed, root token printed.

@@ -72,6 +72,7 @@ fn assemble(options: &Options, environment: &Environment) -> Result<Config, Star
     if options.log_file.is_some() {
         config.log_file.clone_from(&options.log_file);
     }
+    config.claimed_version.clone_from(&options.claimed_version);
     config.check()?;
     Ok(config)
 }

@@ -52,7 +52,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn core_config(config: &Config) -> CoreConfig {
     let is_disk = matches!(config.storage, Some(Storage::Disk(_)));
     CoreConfig {
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: told_version(config).into(),
         storage_type: if is_disk { "file" } else { "inmem" }.into(),
         cluster_name: config.cluster_name.clone(),
         api_addr: config.api_addr.clone().unwrap_or_default(),
@@ -66,6 +66,11 @@ fn core_config(config: &Config) -> CoreConfig {
         sanitized: config.sanitized(),
         ..CoreConfig::default()
     }
+}
+
+/// Clients choose by this number what they try, so it is that of the API we speak, not our own.
+fn told_version(config: &Config) -> &str {
+    if config.claimed_version.is_empty() { env!("CARGO_PKG_VERSION") } else { &config.claimed_version }
 }
 
 /// A device as the configuration declares it: path and description.

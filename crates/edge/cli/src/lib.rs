@@ -139,7 +139,9 @@ fn run(words: &[String], mut ui: Ui, env: Env) -> Next {
     match command.run {
         Run::Server => {
             let version = program.version_line(&env);
-            let options = ServerOptions { program: program.name(), version, ..ServerOptions::of(&flags, &env) };
+            let claimed_version = program.claimed_version(&env);
+            let asked = ServerOptions::of(&flags, &env);
+            let options = ServerOptions { program: program.name(), version, claimed_version, ..asked };
             Next::Serve(Box::new(options))
         }
         Run::Here(run) => match Ctx::new(flags, args, ui, env, program) {

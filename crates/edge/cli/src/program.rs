@@ -43,18 +43,27 @@ impl Program {
         }
     }
 
-    /// `Vault v1.21.4 (Bulla v0.1.0)`; `BULLA_CLAIM_VERSION` sets the number.
+    /// The version whose API we speak, for whoever decides by a number what to try: `version` under a foreign name, and
+    /// the server in `sys/health` and its like. `BULLA_CLAIM_VERSION` sets another.
+    pub fn claimed_version(self, env: &Env) -> String {
+        let usual = if self == Self::Bao { OPENBAO } else { VAULT };
+        env.plain("BULLA_CLAIM_VERSION").unwrap_or(usual).trim_start_matches('v').to_owned()
+    }
+
+    /// `Vault v1.21.4 (Bulla v0.1.0)`; under our own name our own number comes first.
     pub fn version_line(self, env: &Env) -> String {
-        let own = env!("CARGO_PKG_VERSION");
-        let claimed =
-            |usual: &str| env.plain("BULLA_CLAIM_VERSION").unwrap_or(usual).trim_start_matches('v').to_owned();
+        let (own, claimed) = (env!("CARGO_PKG_VERSION"), self.claimed_version(env));
         match self {
-            Self::Bulla => format!("Bulla v{} (API of Vault 1.21 and OpenBao 2.6)", claimed(own)),
-            Self::Vault => format!("Vault v{} (Bulla v{own})", claimed("1.21.4")),
-            Self::Bao => format!("OpenBao v{} (Bulla v{own})", claimed("2.6.2")),
+            Self::Bulla => format!("Bulla v{own} (API of Vault {claimed})"),
+            Self::Vault => format!("Vault v{claimed} (Bulla v{own})"),
+            Self::Bao => format!("OpenBao v{claimed} (Bulla v{own})"),
         }
     }
 }
+
+/// See `docs/decisions/0008-version-shown.md`.
+const VAULT: &str = "1.21.4";
+const OPENBAO: &str = "2.6.2";
 
 #[cfg(test)]
 mod tests {
@@ -65,7 +74,9 @@ mod tests {
         let env = Env::default();
         assert!(Program::called("/usr/bin/vault").version_line(&env).starts_with("Vault v1.21.4 ("));
         assert!(Program::called("bao").version_line(&env).starts_with("OpenBao v2.6.2 ("));
-        assert!(Program::called("./bulla").version_line(&env).starts_with("Bulla v0.1.0 ("));
+        let own = concat!("Bulla v", env!("CARGO_PKG_VERSION"), " (API of Vault 1.21.4)");
+        assert_eq!(Program::called("./bulla").version_line(&env), own);
+        assert_eq!(Program::Bulla.claimed_version(&env), "1.21.4");
         let env = Env::from([("BULLA_CLAIM_VERSION", "v1.21.4+ent")]);
         assert!(Program::Vault.version_line(&env).starts_with("Vault v1.21.4+ent ("));
     }

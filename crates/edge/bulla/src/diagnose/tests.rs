@@ -1,5 +1,5 @@
 //! Whole diagnoses of configurations on disk.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use super::run;
 use crate::config::Environment;

@@ -72,6 +72,8 @@ pub struct ServerOptions {
     pub program: &'static str,
     /// The line `version` prints.
     pub version: String,
+    /// The version to tell clients that decide by it what to try.
+    pub claimed_version: String,
 }
 
 /// A development server.
@@ -126,6 +128,7 @@ impl ServerOptions {
             recovery: flags.on("recovery"),
             program: "bulla",
             version: String::new(),
+            claimed_version: String::new(),
         }
     }
 }
