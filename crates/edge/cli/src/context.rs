@@ -5,6 +5,7 @@ use std::time::Duration;
 use bulla_client::{Address, Answer, Client, ClientError, Config, Request, Secret, TlsOptions, Token};
 use bulla_types::{go_duration_text, parse_duration};
 use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
 
 use crate::{
     command::setting,
@@ -65,6 +66,19 @@ impl Ctx {
     /// The token commands use: environment first, then the token file.
     pub fn token(&self) -> Option<Token> {
         self.env.setting("TOKEN").and_then(Token::parse).or_else(|| token_file::read(&self.env))
+    }
+
+    /// Asks on the terminal without showing what is typed.
+    ///
+    /// # Errors
+    /// Where asking is forbidden (`-non-interactive`), there is no terminal, or Ctrl-C was typed.
+    pub fn ask_hidden(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        if self.flags.knows("non-interactive") && self.flags.on("non-interactive") {
+            return Err(Failure::local(
+                "nothing is asked with -non-interactive; give it as a word, or - to read standard input",
+            ));
+        }
+        self.ui.ask_hidden(question)
     }
 
     /// Runs `ask` against the server. Never prints; for requests that are not the command's own purpose.

@@ -77,7 +77,7 @@ fn login(ctx: &mut Ctx) -> Done {
 
 fn by_token(ctx: &mut Ctx) -> Result<Secret, Failure> {
     let token = match ctx.args.as_slice() {
-        [] => ctx.ui.ask_hidden("Token (will be hidden): ")?,
+        [] => ctx.ask_hidden("Token (will be hidden): ")?,
         [dash] if dash == "-" => ctx.ui.input().map_err(Failure::local)?,
         [word] => Zeroizing::new(word.strip_prefix("token=").unwrap_or(word).to_owned()),
         _ => return Err(Failure::local("Too many arguments (expected 0-1)")),
@@ -143,7 +143,7 @@ fn named_login(ctx: &mut Ctx, mount: &str, data: &mut Json) -> Result<String, Fa
     let others = data.members().iter().filter(|(name, _)| name != "username").cloned();
     *data = Json::object(others);
     if data.get("password").is_none() {
-        let password = ctx.ui.ask_hidden("Password (will be hidden): ")?;
+        let password = ctx.ask_hidden("Password (will be hidden): ")?;
         data.set("password", Json::text(password.as_str()));
     }
     Ok(format!("auth/{mount}/login/{user}"))

@@ -203,7 +203,7 @@ fn unseal(ctx: &mut Ctx) -> Done {
         return offer(ctx, &Json::object([("reset", Json::Bool(true))]));
     }
     let key = match ctx.args.first().map(String::as_str) {
-        None => ctx.ui.ask_hidden("Unseal Key (will be hidden): ")?,
+        None => ctx.ask_hidden("Unseal Key (will be hidden): ")?,
         Some("-") => ctx.ui.input().map_err(Failure::local)?,
         Some(word) => Zeroizing::new(word.to_owned()),
     };

@@ -39,7 +39,7 @@ pub fn give_share(
     }
     let nonce = ctx.flags.filled("nonce").map_or_else(|| member(&status, "nonce"), str::to_owned);
     let key = match ctx.args.first().map(String::as_str) {
-        None => ctx.ui.ask_hidden(&format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): "))?,
+        None => ctx.ask_hidden(&format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): "))?,
         Some("-") => ctx.ui.input().map_err(Failure::local)?,
         Some(word) => Zeroizing::new(word.to_owned()),
     };
