@@ -19,6 +19,7 @@ pub struct Issued {
     pub ttl: Seconds,
     pub renewable: bool,
     pub warnings: Vec<String>,
+    pub record: LeaseRecord,
 }
 
 /// Writes the lease of a secret into the transaction. `path` is the request's, below the mount.
@@ -69,6 +70,7 @@ pub async fn issue(
         ttl: record.ttl,
         renewable: record.renewable,
         warnings: granted.warnings,
+        record,
     })
 }
 

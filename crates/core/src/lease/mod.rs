@@ -24,6 +24,7 @@ mod show;
 mod store;
 mod sweep;
 mod tidying;
+mod unkept;
 
 pub use due::token_gone;
 pub use issue::issue;
@@ -32,3 +33,4 @@ pub use revoke::revoke_now;
 pub use routes::routes;
 pub use store::LeaseHash;
 pub use sweep::Sweeper;
+pub use unkept::HandedOut;

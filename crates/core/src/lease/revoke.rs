@@ -32,6 +32,8 @@ pub enum Outcome {
     Failed(String),
     /// Somebody changed the lease meanwhile: look at it anew.
     Collided,
+    /// The store did not take or give what was needed: look at it later.
+    Unknown,
 }
 
 /// Takes back the secret of one lease that is over, or notes why that failed and when it is tried again.
@@ -51,7 +53,7 @@ pub async fn revoke_one(core: &Arc<Core>, pass: &Pass<Unsealed>, hash: LeaseHash
         Some(revocation) if revocation.next.is_none_or(|next| now < next) => return Ok(Outcome::Kept),
         Some(revocation) => revocation.why,
     };
-    let outcome = match ask_engine(core, &state.mounts, &txn, &record, why, now).await {
+    let outcome = match ask_engine(Asked { core, mounts: &state.mounts, txn: &txn, record: &record, why, now }).await {
         Ok(()) => {
             store.remove(&hash, &record)?;
             Outcome::Gone(Some(record.mount))
@@ -123,15 +125,22 @@ pub fn again(
     store.change(hash, record, &LeaseRecord { revocation: Some(revocation), ..record.clone() })
 }
 
-/// Asks the engine of a lease to take the secret back, inside `txn`.
-async fn ask_engine(
-    core: &Arc<Core>,
-    mounts: &MountTable,
-    txn: &Arc<Txn>,
-    record: &LeaseRecord,
-    why: EndingRecord,
-    now: Time,
-) -> Result<(), EngineError> {
+/// What an engine is asked to take back, and where.
+pub struct Asked<'a> {
+    pub core: &'a Arc<Core>,
+    pub mounts: &'a MountTable,
+    pub txn: &'a Arc<Txn>,
+    pub record: &'a LeaseRecord,
+    pub why: EndingRecord,
+    pub now: Time,
+}
+
+/// Asks the engine of a lease to take the secret back, inside the transaction.
+///
+/// # Errors
+/// The engine's; there is none; it does not answer in time.
+pub async fn ask_engine(asked: Asked<'_>) -> Result<(), EngineError> {
+    let Asked { core, mounts, txn, record, why, now } = asked;
     let (engine, ctx) = engine_of(core, mounts, txn, record, now)?;
     let lease = as_engine_sees(record, None);
     let asked = engine.revoke(&ctx, &lease, reason(why));
@@ -220,7 +229,7 @@ pub async fn revoke_by_id(ctx: &SysCtx, id: &str, sync: bool) -> Result<(), Engi
         return again(&store, &hash, &record, EndingRecord::Asked, false, now);
     }
     let why = record.revocation.as_ref().map_or(EndingRecord::Asked, |r| r.why);
-    match ask_engine(&ctx.core, mounts, txn, &record, why, now).await {
+    match ask_engine(Asked { core: &ctx.core, mounts, txn, record: &record, why, now }).await {
         Ok(()) => store.remove(&hash, &record),
         Err(error @ EngineError::Barrier(_)) => Err(error),
         Err(error) => Err(EngineError::bad(format!("failed to revoke {id:?}: {error}"))),
@@ -252,7 +261,7 @@ pub async fn revoke_now(core: &Arc<Core>, pass: &Pass<Unsealed>, leases: Vec<Lea
             Err(error) => {
                 tracing::error!(%error, "a lease could not be looked at");
                 note_fault(core, pass, &hash, &error).await;
-                Outcome::Collided
+                Outcome::Unknown
             }
         };
         outcomes.push((hash, outcome));

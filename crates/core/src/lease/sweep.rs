@@ -98,16 +98,22 @@ impl Sweeper {
         let times: HashMap<LeaseHash, Time> = work.leases.iter().copied().collect();
         let asked = work.leases.into_iter().map(|(hash, _)| hash).collect();
         let mut answers: HashMap<String, (u32, u32)> = HashMap::new();
+        let mut stuck = false;
         for (hash, outcome) in revoke_now(core, pass, asked).await {
             match outcome {
                 Outcome::Kept | Outcome::Gone(None) => {}
                 Outcome::Gone(Some(mount)) => answers.entry(mount).or_default().0 += 1,
                 Outcome::Failed(mount) => answers.entry(mount).or_default().1 += 1,
+                Outcome::Unknown => {
+                    stuck = true;
+                    times.get(&hash).copied().into_iter().for_each(&mut later);
+                }
                 Outcome::Collided => times.get(&hash).copied().into_iter().for_each(&mut later),
             }
         }
         self.judge(answers, now);
-        let more = work.full || ended || left.is_some();
+        // What the store does not take now it will not take in a moment.
+        let more = !stuck && (work.full || ended || left.is_some());
         self.from = match (left, work.full, work.last) {
             (Some(at), _, _) => at,
             (None, true, Some(last)) => last,
