@@ -5,7 +5,7 @@ use crate::house::{DELETE, House, READ};
 use bulla_physical::failing::{Device, Failure};
 use bulla_testkit::Behaviour;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const WAYS: [Failure; 4] = [Failure::Before, Failure::After, Failure::Torn, Failure::Full];
 
@@ -85,11 +85,13 @@ async fn what_a_run_in_vain_handed_out_is_taken_back() {
         house.world.behave(behaviour.clone());
         let ask = || house.ask(READ, "db/creds/r", &token, json!({}));
         let mut told = 0;
+        let begun = Instant::now();
         while house.world.asked() == 0 {
             let got = tokio::join!(ask(), ask(), ask(), ask(), ask(), ask());
             let codes = [got.0.code, got.1.code, got.2.code, got.3.code, got.4.code, got.5.code];
             assert_eq!(codes, [200; 6]);
             told += 6;
+            assert!(begun.elapsed() < Duration::from_secs(20), "none collided, or none was taken back");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(house.list("db/creds/r").await.len(), told, "nobody is told of the others");
