@@ -355,11 +355,12 @@ impl<'a> Attempt<'a> {
     /// A secret that an engine has handed out and will have to take back gets its lease.
     async fn lease(&self, routed: &Routed, caller: Option<&Caller>, mut reply: Reply) -> Result<Reply, EngineError> {
         let Some(intent) = reply.lease.take() else { return Ok(reply) };
-        let made = lease::issue(&self.txn, &routed.mount, &routed.input.path, caller, intent, self.now).await?;
-        self.handed_out.put(made.record);
-        reply.lease_id = made.id;
-        reply.lease_hint = Some((made.ttl, made.renewable));
-        reply.warnings.extend(made.warnings);
+        let mount = &routed.mount;
+        let (record, warnings) = lease::draft(mount, &routed.input.path, caller, &intent, self.now)?;
+        self.handed_out.put(&record, mount);
+        reply.lease_id = lease::keep(&self.txn, mount, caller, &record).await?;
+        reply.lease_hint = Some((record.ttl, record.renewable));
+        reply.warnings.extend(warnings);
         Ok(reply)
     }
 

@@ -27,7 +27,7 @@ mod tidying;
 mod unkept;
 
 pub use due::token_gone;
-pub use issue::issue;
+pub use issue::{draft, keep};
 pub use names::{Left, clear_mount, forget_token, has_any, name_token};
 pub use revoke::revoke_now;
 pub use routes::routes;
