@@ -77,10 +77,8 @@ fn arguments(command: &Command, rest: &[&str], begun: &str) -> Vec<String> {
     {
         return values(flag).map(|value| format!("{name}={value}")).collect();
     }
-    let is_past_flags = rest
-        .iter()
-        .enumerate()
-        .any(|(i, word)| !word.starts_with('-') && !(i > 0 && takes_next(rest[i - 1]).is_some()));
+    let is_past_flags =
+        rest.iter().enumerate().any(|(i, word)| !(word.starts_with('-') || i > 0 && takes_next(rest[i - 1]).is_some()));
     if is_past_flags || (!begun.starts_with('-') && command.kind != Kind::Local) {
         return shells(command, rest);
     }

@@ -19,6 +19,7 @@ mod env;
 mod failure;
 mod flags;
 mod help;
+mod hidden;
 mod man;
 mod output;
 mod program;

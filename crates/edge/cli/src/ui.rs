@@ -4,6 +4,11 @@ use std::io::{IsTerminal, Read, Write};
 
 use zeroize::Zeroizing;
 
+use crate::{
+    failure::Failure,
+    hidden::{self, HiddenError},
+};
+
 /// The three streams of a command.
 pub struct Ui {
     out: Box<dyn Write>,
@@ -71,12 +76,17 @@ impl Ui {
     /// Asks on the terminal without showing what is typed.
     ///
     /// # Errors
-    /// If there is no terminal.
-    pub fn ask_hidden(&mut self, question: &str) -> Result<Zeroizing<String>, String> {
-        let _ = write!(self.err, "{question}");
-        let _ = self.err.flush();
-        let answer = rpassword::read_password().map(Zeroizing::new).map_err(|e| e.to_string());
-        let _ = writeln!(self.err);
-        answer
+    /// Exit code 130 after Ctrl-C, as shells have it; 1 if there is no terminal.
+    pub fn ask_hidden(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        hidden::ask(question).map_err(|error| match error {
+            HiddenError::Interrupted => Failure::silent(INTERRUPTED),
+            HiddenError::Io(cause) => Failure::local(format!(
+                "cannot ask, there is no terminal ({cause}); give it as a word, or - to read standard input"
+            )),
+            other => Failure::local(other.to_string()),
+        })
     }
 }
+
+/// 128 and the number of the signal that Ctrl-C stands for.
+const INTERRUPTED: u8 = 130;

@@ -77,7 +77,7 @@ fn login(ctx: &mut Ctx) -> Done {
 
 fn by_token(ctx: &mut Ctx) -> Result<Secret, Failure> {
     let token = match ctx.args.as_slice() {
-        [] => ctx.ui.ask_hidden("Token (will be hidden): ").map_err(no_terminal)?,
+        [] => ctx.ui.ask_hidden("Token (will be hidden): ")?,
         [dash] if dash == "-" => ctx.ui.input().map_err(Failure::local)?,
         [word] => Zeroizing::new(word.strip_prefix("token=").unwrap_or(word).to_owned()),
         _ => return Err(Failure::local("Too many arguments (expected 0-1)")),
@@ -143,7 +143,7 @@ fn named_login(ctx: &mut Ctx, mount: &str, data: &mut Json) -> Result<String, Fa
     let others = data.members().iter().filter(|(name, _)| name != "username").cloned();
     *data = Json::object(others);
     if data.get("password").is_none() {
-        let password = ctx.ui.ask_hidden("Password (will be hidden): ").map_err(no_terminal)?;
+        let password = ctx.ui.ask_hidden("Password (will be hidden): ")?;
         data.set("password", Json::text(password.as_str()));
     }
     Ok(format!("auth/{mount}/login/{user}"))
@@ -178,11 +178,6 @@ fn tell(ctx: &mut Ctx, stored: bool) {
         );
         ctx.ui.say(&format!("{}\n", output::wrap(&text, 0)));
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "used with map_err, which gives the error away")]
-fn no_terminal(why: String) -> Failure {
-    Failure::local(format!("cannot ask, there is no terminal ({why}); give it as a word, or - to read standard input"))
 }
 
 fn print_token(ctx: &mut Ctx) -> Done {

@@ -203,9 +203,7 @@ fn unseal(ctx: &mut Ctx) -> Done {
         return offer(ctx, &Json::object([("reset", Json::Bool(true))]));
     }
     let key = match ctx.args.first().map(String::as_str) {
-        None => ctx.ui.ask_hidden("Unseal Key (will be hidden): ").map_err(|e| {
-            Failure::local(format!("cannot ask for the key, there is no terminal ({e}); give it as a word or as -"))
-        })?,
+        None => ctx.ui.ask_hidden("Unseal Key (will be hidden): ")?,
         Some("-") => ctx.ui.input().map_err(Failure::local)?,
         Some(word) => Zeroizing::new(word.to_owned()),
     };

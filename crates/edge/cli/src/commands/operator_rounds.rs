@@ -39,11 +39,7 @@ pub fn give_share(
     }
     let nonce = ctx.flags.filled("nonce").map_or_else(|| member(&status, "nonce"), str::to_owned);
     let key = match ctx.args.first().map(String::as_str) {
-        None => {
-            ctx.ui.ask_hidden(&format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): ")).map_err(|e| {
-                Failure::local(format!("cannot ask for the key, there is no terminal ({e}); give it as a word or as -"))
-            })?
-        }
+        None => ctx.ui.ask_hidden(&format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): "))?,
         Some("-") => ctx.ui.input().map_err(Failure::local)?,
         Some(word) => Zeroizing::new(word.to_owned()),
     };

@@ -1,0 +1,145 @@
+//! A line typed at the terminal that is not shown. Whatever ends it (Enter, Ctrl-C, an error), the terminal is as it was.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
+};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::{Zeroize, Zeroizing};
+
+/// More than any share, token or password; what is longer was pasted by mistake.
+const LONGEST: usize = 16 * 1024;
+
+/// Why there is no line.
+#[derive(Debug, thiserror::Error)]
+pub enum HiddenError {
+    /// Ctrl-C
+    #[error("interrupted")]
+    Interrupted,
+    /// Ctrl-D with nothing typed, or the terminal went away.
+    #[error("nothing was typed")]
+    Nothing,
+    #[error("more than {LONGEST} bytes were typed")]
+    TooLong,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Asks on the terminal that controls this process, wherever the standard streams lead.
+///
+/// # Errors
+/// [`HiddenError`]; [`HiddenError::Io`] if there is no terminal.
+pub fn ask(question: &str) -> Result<Zeroizing<String>, HiddenError> {
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    let muted = Muted::new(&terminal)?;
+    let mut screen = &terminal;
+    screen.write_all(question.as_bytes())?;
+    let line = line(&terminal);
+    drop(muted);
+    screen.write_all(b"\n")?;
+    let bytes = line?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(io::Error::other("what was typed is not UTF-8").into()),
+    }
+}
+
+/// A terminal that shows nothing and hands over every key, until this is dropped.
+struct Muted<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> Muted<'a> {
+    fn new(terminal: &'a File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut modes = before.clone();
+        // Ctrl-C comes as a key: a signal would end the process before it can give the terminal back.
+        modes.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+        tcsetattr(terminal, OptionalActions::Flush, &modes)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Muted<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+/// Reads keys up to Enter. The room is taken at once: a buffer that grows leaves copies behind.
+fn line(mut keys: impl Read) -> Result<Zeroizing<Vec<u8>>, HiddenError> {
+    let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut key = [0];
+    loop {
+        match keys.read(&mut key) {
+            Ok(0) if typed.is_empty() => return Err(HiddenError::Nothing),
+            Ok(0) => return Ok(typed),
+            Ok(_) => {}
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
+            Err(cause) => return Err(cause.into()),
+        }
+        match key[0] {
+            b'\r' | b'\n' => return Ok(typed),
+            CTRL_C | CTRL_BACKSLASH => return Err(HiddenError::Interrupted),
+            CTRL_D if typed.is_empty() => return Err(HiddenError::Nothing),
+            CTRL_D => return Ok(typed),
+            CTRL_U => {
+                typed.zeroize();
+                typed.reserve_exact(LONGEST);
+            }
+            BACKSPACE | DELETE => rub_out(&mut typed),
+            _ if typed.len() == LONGEST => return Err(HiddenError::TooLong),
+            other => typed.push(other),
+        }
+        key.zeroize();
+    }
+}
+
+/// Takes away the last character, which may be several bytes.
+fn rub_out(typed: &mut Vec<u8>) {
+    while let Some(last) = typed.pop() {
+        if last & 0b1100_0000 != 0b1000_0000 {
+            break;
+        }
+    }
+}
+
+const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const CTRL_U: u8 = 0x15;
+const CTRL_BACKSLASH: u8 = 0x1c;
+const DELETE: u8 = 0x7f;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn typed(keys: &[u8]) -> Result<Vec<u8>, HiddenError> {
+        line(keys).map(|bytes| bytes.to_vec())
+    }
+
+    #[test]
+    fn keys() {
+        assert_eq!(typed(b"abc\rrest").unwrap(), b"abc");
+        assert_eq!(typed(b"abd\x7fc\n").unwrap(), b"abc");
+        assert_eq!(typed("a\u{fc}\x08b\r".as_bytes()).unwrap(), b"ab");
+        assert_eq!(typed(b"wrong\x15right\r").unwrap(), b"right");
+        assert_eq!(typed(b"\x7f\x7fa\x04").unwrap(), b"a");
+        assert!(matches!(typed(b"abc\x03"), Err(HiddenError::Interrupted)));
+        assert!(matches!(typed(b"\x04"), Err(HiddenError::Nothing)));
+        assert!(matches!(typed(b""), Err(HiddenError::Nothing)));
+        assert_eq!(typed(b"\r").unwrap(), b"");
+    }
+
+    #[test]
+    fn the_longest_line() {
+        let most = [vec![b'a'; LONGEST], vec![b'\r']].concat();
+        assert_eq!(typed(&most).unwrap().len(), LONGEST);
+        let more = [vec![b'a'; LONGEST + 1], vec![b'\r']].concat();
+        assert!(matches!(typed(&more), Err(HiddenError::TooLong)));
+    }
+}
