@@ -4,8 +4,8 @@
 //! how the world behaves when the engine wants a secret back.
 
 use bulla_kit::{
-    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, LeaseIntent, LoginIntent, MountSettings, Params, RawJson,
-    Reply, RevokeReason, Route, Routes, SecretLease, TokenLimits,
+    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, LeaseIntent, LoginIntent, MountSettings, NoParams, Page,
+    Params, RawJson, Reply, RevokeReason, Route, Routes, SecretLease, TokenLimits,
 };
 use bulla_types::{PolicyName, Seconds};
 use indexmap::IndexMap;
@@ -110,6 +110,7 @@ pub fn vending(settings: &MountSettings) -> Result<Arc<dyn Engine>, String> {
         Route::token("creds/{name:any}")
             .help("A leased account.", "")
             .read(move |ctx, params| hand_out(ctx, params, Arc::clone(&for_routes))),
+        Route::token("accounts").help("The accounts that the engine keeps in its store.", "").list(kept),
         Route::public("open/{name:any}")
             .help("A leased account for anybody, which must not be.", "")
             .read(move |ctx, params| hand_out(ctx, params, Arc::clone(&for_open))),
@@ -130,6 +131,10 @@ async fn hand_out(ctx: Ctx, params: AskParams, world: Arc<World>) -> Answer {
         renewable: params.renewable,
     };
     Ok(Reply::json(&json!({ "account": account }))?.leased(lease))
+}
+
+async fn kept(ctx: Ctx, _: NoParams) -> Answer {
+    Reply::keys(&ctx.view.list("accounts", &Page::default()).await?)
 }
 
 impl Vending {

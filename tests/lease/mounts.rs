@@ -105,3 +105,29 @@ async fn tokens_end_with_the_method_that_made_them() {
     let accessors = house.ask(LIST, "auth/token/accessors", &house.root, json!({})).await.keys();
     assert_eq!(accessors.len(), 2, "root and the other method's");
 }
+
+/// Secrets asked for while their mount is being disabled: whoever comes too late is refused, and nobody's is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_secret_slips_through_while_its_mount_is_disabled() {
+    let mut house = House::new().await;
+    for round in 0..40 {
+        let path = format!("m{round}");
+        house.mount(&path).await;
+        let creds = format!("{path}/creds/r");
+        let ask = || house.ask(READ, &creds, &house.root, json!({}));
+        let disabling = format!("sys/mounts/{path}");
+        let disable = house.ask(DELETE, &disabling, &house.root, json!({}));
+        let (a, b, gone, c, d) = tokio::join!(ask(), ask(), disable, ask(), ask());
+        assert_eq!(gone.code, 204, "{}", gone.body);
+        let codes = [a.code, b.code, c.code, d.code];
+        assert!(codes.iter().all(|code| matches!(code, 200 | 404)), "{codes:?}");
+    }
+    for _ in 0..2000 {
+        house.work().await;
+        if house.world.accounts() == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("{} accounts are left", house.world.accounts());
+}

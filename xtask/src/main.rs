@@ -2,11 +2,12 @@
 //! changes files. Each step of the check can be called alone.
 //!
 //! ```text
-//! check = fmt · links · licences · layers · clippy · doc · test      cheap steps first, the first failure ends it
+//! check = fmt · links · licences · layers · hatches · clippy · doc · test      cheap steps first, the first failure ends it
 //! ```
 //! Not here: the release build and the conformance replay (`.ci/run`).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for people at a terminal")]
 
+mod hatches;
 mod layers;
 mod licences;
 mod links;
@@ -24,7 +25,7 @@ struct Step {
     run: fn() -> Outcome,
 }
 
-const CHECK: [Step; 7] = [
+const CHECK: [Step; 8] = [
     Step {
         name: "fmt",
         about: "the code is formatted",
@@ -33,6 +34,7 @@ const CHECK: [Step; 7] = [
     Step { name: "links", about: "documents name files that exist", run: links::check },
     Step { name: "licences", about: "licences are on the list, banned crates are absent", run: licences::check },
     Step { name: "layers", about: "no crate depends on a floor above or beside", run: layers::check },
+    Step { name: "hatches", about: "doors beside the doors are opened where they may be", run: hatches::check },
     Step { name: "clippy", about: "no warnings on any target", run: clippy },
     Step { name: "doc", about: "documentation builds without warnings", run: doc },
     Step { name: "test", about: "all tests pass", run: test },

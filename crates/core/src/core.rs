@@ -6,7 +6,7 @@ use crate::config::CoreConfig;
 use crate::log_levels::LogLevels;
 use crate::registry::Registry;
 use crate::request::Request;
-use crate::state::{State, Unsealed};
+use crate::state::{Backend, State, Unsealed};
 use crate::sys::{Cors, SysTables};
 use crate::{mounts, pipeline, record, scrub};
 use arc_swap::ArcSwapOption;
@@ -76,7 +76,8 @@ impl Core {
 
     /// Answers one request. The only way in.
     pub async fn handle(self: &Arc<Self>, request: Request) -> Disclosable<Answer> {
-        if matches!(request.operation, Operation::Read | Operation::List | Operation::Scan) {
+        let is_read = matches!(request.operation, Operation::Read | Operation::List | Operation::Scan);
+        if is_read && !self.read_has_effects(&request) {
             return pipeline::run(self, request).await;
         }
         // What may change something runs to its end even if the client hangs up: its answer is recorded all the same.
@@ -88,6 +89,17 @@ impl Core {
                 record::faulted()
             }
         }
+    }
+
+    /// Whether reading there can do something outside, such as making an account.
+    fn read_has_effects(&self, request: &Request) -> bool {
+        let Ok(pass) = self.gate.pass() else { return false };
+        let state = pass.owner().state.load();
+        let found = state.mounts.find(request.path.as_str());
+        found.is_some_and(|(mount, _)| match &mount.backend {
+            Backend::Engine(engine) => !engine.only_reads_on_read(),
+            _ => false,
+        })
     }
 
     /// Changes each time a seal begins.

@@ -17,6 +17,7 @@
 
 use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
 use crate::core::Core;
+use crate::lease::HandedOut;
 use crate::mounts::MountStore;
 use crate::policy::Generation;
 use crate::request::Request;
@@ -115,6 +116,7 @@ struct Attempt<'a> {
     txn: Arc<Txn>,
     now: Time,
     effects: Arc<Mutex<Vec<Effect>>>,
+    handed_out: HandedOut,
 }
 
 /// What is known of a request by the time it is answered; audit writes it down.
@@ -132,7 +134,17 @@ impl<'a> Attempt<'a> {
         let state = pass.owner().state.load_full();
         let generation = pass.owner().policies_now();
         let txn = Txn::begin(pass)?;
-        Ok(Self { core, pass, request, state, generation, txn, now: core.clock.now(), effects: Arc::default() })
+        Ok(Self {
+            core,
+            pass,
+            request,
+            state,
+            generation,
+            txn,
+            now: core.clock.now(),
+            effects: Arc::default(),
+            handed_out: HandedOut::new(core),
+        })
     }
 
     async fn run(self) -> Result<Done, BarrierError> {
@@ -162,11 +174,15 @@ impl<'a> Attempt<'a> {
         {
             return Ok(Done { answer: record::audit_failed(), seals: false });
         }
+        let succeeded = outcome.is_ok();
         let outcome = outcome.unwrap_or_else(Outcome::Refused);
         if self.answers_first() {
             return self.answer_then_commit(&known, outcome).await;
         }
         let (committed, seals) = self.commit(outcome).await?;
+        if succeeded {
+            self.handed_out.kept();
+        }
         let answer = self.disclose(&known, committed).await;
         Ok(Done { answer, seals })
     }
@@ -366,10 +382,12 @@ impl<'a> Attempt<'a> {
     /// A secret that an engine has handed out and will have to take back gets its lease.
     async fn lease(&self, routed: &Routed, caller: Option<&Caller>, mut reply: Reply) -> Result<Reply, EngineError> {
         let Some(intent) = reply.lease.take() else { return Ok(reply) };
-        let made = lease::issue(&self.txn, &routed.mount, &routed.input.path, caller, intent, self.now).await?;
-        reply.lease_id = made.id;
-        reply.lease_hint = Some((made.ttl, made.renewable));
-        reply.warnings.extend(made.warnings);
+        let mount = &routed.mount;
+        let (record, warnings) = lease::draft(mount, &routed.input.path, caller, &intent, self.now)?;
+        self.handed_out.put(&record, mount);
+        reply.lease_id = lease::keep(&self.txn, mount, caller, &record).await?;
+        reply.lease_hint = Some((record.ttl, record.renewable));
+        reply.warnings.extend(warnings);
         Ok(reply)
     }
 

@@ -9,7 +9,7 @@ use crate::core::Core;
 use crate::lease::{self, Left, Sweeper};
 use crate::login::lockout_folder;
 use crate::mounts::MountStore;
-use crate::state::{Backend, Unsealed};
+use crate::state::{Backend, Mount, Unsealed};
 use crate::sys::rotation_due;
 use crate::token::sweep;
 use bulla_barrier::{BarrierError, Pass, SealedStore, Txn, View};
@@ -25,6 +25,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Tokens or leases in one batch: small, so that requests of clients get between.
 const BATCH: usize = 256;
 const CLEAR: usize = 5_000;
+/// Mounts whose engines are asked in one step whether they have work.
+const MOUNTS: usize = 32;
 
 /// Where the work is. Small, and nothing is lost with it.
 #[derive(Default)]
@@ -32,6 +34,8 @@ pub struct Background {
     /// Where the last sweep of tokens ended.
     tokens: Time,
     leases: Sweeper,
+    /// The path of the mount that was tended last.
+    tended: String,
 }
 
 impl Core {
@@ -87,6 +91,7 @@ async fn step(core: &Arc<Core>, background: &mut Background) -> Vec<Job> {
         ("taking back leases", leases(core, &pass, &mut background.leases).await),
         ("clearing a mount", clear_leaving(core, &pass, now).await),
         ("setting up a mount", set_up_one(core, &pass, now).await),
+        ("tending mounts", tend_some(&pass, &mut background.tended, now).await),
         ("care of the keyring", tend_keyring(&pass, now).await.map(|()| false)),
     ]
 }
@@ -138,6 +143,30 @@ async fn tend_keyring(pass: &Pass<Unsealed>, now: Time) -> Result<(), EngineErro
         txn.commit(()).await?;
     }
     Ok(())
+}
+
+/// Lets the engines of the next few mounts do a step of their own work; `true` = one of them has more.
+async fn tend_some(pass: &Pass<Unsealed>, last: &mut String, now: Time) -> Result<bool, EngineError> {
+    let state = pass.owner().state.load_full();
+    let after = last.clone();
+    let path = |mount: &Mount| mount.record.path.as_str().to_owned();
+    let next: Vec<_> = state.mounts.iter().filter(|mount| path(mount) > after).take(MOUNTS).cloned().collect();
+    // From the first one again, the next time.
+    *last = if next.len() < MOUNTS { String::new() } else { next.last().map(|m| path(m)).unwrap_or_default() };
+    let mut more = false;
+    for mount in next {
+        let Backend::Engine(engine) = &mount.backend else { continue };
+        let txn = Txn::begin(pass)?;
+        let done = async {
+            let more = engine.tend(&View::new(&txn, mount.record.uuid), now).await?;
+            Ok(txn.commit(more).await?.into_inner())
+        };
+        match unless_conflict(done.await) {
+            Ok(has_more) => more |= has_more,
+            Err(error) => tracing::warn!(%error, path = %mount.record.path, "the mount could not be tended"),
+        }
+    }
+    Ok(more)
 }
 
 /// Goes on with the first mount whose setup did not fit into one batch. The mark goes with the last batch.

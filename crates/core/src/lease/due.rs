@@ -89,22 +89,24 @@ pub fn queue_folder(txn: &Arc<Txn>, folder: &Folder, at: Time) -> Result<(), Eng
     Ok(())
 }
 
-/// Entries whose time has come, oldest first. `from` is where the last look ended: behind it everything is gone, and
+/// Up to `limit` entries whose time has come, oldest first, and whether there may be more. `from` is where the last look ended: behind it everything is gone, and
 /// scanning over fresh deletions is slow.
 ///
 /// # Errors
 /// Storage.
-pub async fn due(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Result<Vec<Entry>, EngineError> {
+pub async fn due(txn: &Arc<Txn>, from: Time, now: Time, limit: usize) -> Result<(Vec<Entry>, bool), EngineError> {
     let start = plain_key(Keyspace::LeaseDue, &[&from.0.to_be_bytes()]);
     let end = plain_key(Keyspace::LeaseDue, &[&now.0.saturating_add(1).to_be_bytes()]);
     let mut entries = Vec::new();
-    for (key, value) in txn.range(&start, &end, limit).await? {
+    let found = txn.range(&start, &end, limit).await?;
+    let full = found.len() >= limit;
+    for (key, value) in found {
         match parse(key.bytes(), &value) {
             Some((at, due)) => entries.push(Entry { at, key, due }),
             None => tracing::error!(?key, "an entry of the lease queue cannot be read"),
         }
     }
-    Ok(entries)
+    Ok((entries, full))
 }
 
 fn parse(key: &[u8], value: &[u8]) -> Option<(Time, Due)> {

@@ -10,50 +10,36 @@ use bulla_crypto::random;
 use bulla_kit::{EngineError, LeaseIntent};
 use bulla_lease::{Asked, Bounds, grant};
 use bulla_records::{LeaseRecord, TokenKindRecord, TokenRecord};
-use bulla_types::{Seconds, Time};
+use bulla_types::{NamespaceId, Time};
 use std::sync::Arc;
 
-/// A lease as it leaves.
-pub struct Issued {
-    pub id: String,
-    pub ttl: Seconds,
-    pub renewable: bool,
-    pub warnings: Vec<String>,
-}
-
-/// Writes the lease of a secret into the transaction. `path` is the request's, below the mount.
+/// The lease of a secret that an engine has just handed out, and what the client is to be told about it. `path` is the
+/// request's, below the mount. Nothing is stored yet.
 ///
 /// # Errors
-/// A route without a token handed it out; the mount is being disabled; no randomness; a path too long to be stored.
-pub async fn issue(
-    txn: &Arc<Txn>,
+/// No randomness.
+pub fn draft(
     mount: &Mount,
     path: &str,
     caller: Option<&Caller>,
-    intent: LeaseIntent,
+    intent: &LeaseIntent,
     now: Time,
-) -> Result<Issued, EngineError> {
-    let Some(caller) = caller else {
-        return Err(EngineError::internal("a secret that must be taken back was handed out without a token"));
-    };
-    // Also makes this request collide with one that disables the mount, which then sees the lease or stops it.
-    if !MountStore::new(txn, mount_namespace()).is_there(mount.record.uuid).await? {
-        return Err(EngineError::UnsupportedPath);
-    }
+) -> Result<(LeaseRecord, Vec<String>), EngineError> {
     let bounds = Bounds { default_ttl: mount.info.default_ttl, max_ttl: mount.info.max_ttl };
     let granted = grant(bounds, Asked { ttl: intent.ttl, max_ttl: intent.max_ttl, ..Asked::default() });
-    let token = &caller.token.record;
-    let latest = (token.kind == TokenKindRecord::Batch).then_some(token.expires).flatten();
+    let token = caller.map(|caller| &caller.token.record);
+    let batch = token.filter(|token| token.kind == TokenKindRecord::Batch);
+    let latest = batch.and_then(|token| token.expires);
     let end = now.plus(granted.ttl);
     let expires = latest.map_or(end, |latest| latest.min(end));
     let record = LeaseRecord {
-        namespace: token.namespace,
+        namespace: NamespaceId::ROOT,
         mount: mount.record.accessor.clone(),
         path: path.trim_end_matches('/').to_owned(),
         tail: random::base62(24).map_err(|_| EngineError::internal("no randomness could be had from the system"))?,
         kind: intent.kind.to_owned(),
         internal: intent.internal.get().to_owned(),
-        token: ends_with(token, &caller.token.hash),
+        token: caller.and_then(|caller| ends_with(&caller.token.record, &caller.token.hash)),
         issued: now,
         expires,
         ttl: now.until(expires),
@@ -63,17 +49,28 @@ pub async fn issue(
         renewable: intent.renewable,
         revocation: None,
     };
-    LeaseStore(txn).insert(&record)?;
-    Ok(Issued {
-        id: lease_id(mount, &record),
-        ttl: record.ttl,
-        renewable: record.renewable,
-        warnings: granted.warnings,
-    })
+    Ok((record, granted.warnings))
 }
 
-fn mount_namespace() -> bulla_types::NamespaceId {
-    bulla_types::NamespaceId::ROOT
+/// Writes a lease into the transaction; answers its id.
+///
+/// # Errors
+/// A route without a token handed the secret out; the mount is being disabled; a path too long to be stored.
+pub async fn keep(
+    txn: &Arc<Txn>,
+    mount: &Mount,
+    caller: Option<&Caller>,
+    record: &LeaseRecord,
+) -> Result<String, EngineError> {
+    if caller.is_none() {
+        return Err(EngineError::internal("a secret that must be taken back was handed out without a token"));
+    }
+    // Also makes this request collide with one that disables the mount, which then sees the lease or stops it.
+    if !MountStore::new(txn, record.namespace).is_there(mount.record.uuid).await? {
+        return Err(EngineError::UnsupportedPath);
+    }
+    LeaseStore(txn).insert(record)?;
+    Ok(lease_id(mount, record))
 }
 
 /// The token that a lease ends with. A batch token is stored nowhere: its end is the lease's (see `latest`), and the token

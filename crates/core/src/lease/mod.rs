@@ -24,11 +24,13 @@ mod show;
 mod store;
 mod sweep;
 mod tidying;
+mod unkept;
 
 pub use due::token_gone;
-pub use issue::issue;
+pub use issue::{draft, keep};
 pub use names::{Left, clear_mount, forget_token, has_any, name_token};
 pub use revoke::revoke_now;
 pub use routes::routes;
 pub use store::LeaseHash;
 pub use sweep::Sweeper;
+pub use unkept::HandedOut;

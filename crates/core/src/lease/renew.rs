@@ -26,7 +26,7 @@ pub async fn renew_by_id(ctx: &SysCtx, id: &str, increment: Option<Seconds>) -> 
     if !old.renewable {
         return Err(EngineError::bad("lease is not renewable"));
     }
-    let (engine, engine_ctx) = engine_of(&ctx.core, mounts, txn, &old, now)?;
+    let (engine, engine_ctx) = engine_of(&ctx.core, mounts.any(&old.mount), txn, &old, now)?;
     let bounds = Bounds { default_ttl: engine_ctx.mount.default_ttl, max_ttl: engine_ctx.mount.max_ttl };
     let seen = as_engine_sees(&old, increment);
     let offered = in_time(&ctx.core, engine.renew(&engine_ctx, &seen)).await?;

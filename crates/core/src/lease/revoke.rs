@@ -4,7 +4,7 @@
 use super::find::Found;
 use super::store::{LeaseHash, LeaseStore};
 use crate::core::Core;
-use crate::state::{Backend, MountTable, Unsealed};
+use crate::state::{Backend, Mount, Unsealed};
 use crate::sys::SysCtx;
 use crate::token::revoke_tree;
 use bulla_barrier::{BarrierError, Pass, Txn, View};
@@ -32,6 +32,8 @@ pub enum Outcome {
     Failed(String),
     /// Somebody changed the lease meanwhile: look at it anew.
     Collided,
+    /// The store did not take or give what was needed: look at it later.
+    Unknown,
 }
 
 /// Takes back the secret of one lease that is over, or notes why that failed and when it is tried again.
@@ -51,23 +53,26 @@ pub async fn revoke_one(core: &Arc<Core>, pass: &Pass<Unsealed>, hash: LeaseHash
         Some(revocation) if revocation.next.is_none_or(|next| now < next) => return Ok(Outcome::Kept),
         Some(revocation) => revocation.why,
     };
-    let outcome = match ask_engine(core, &state.mounts, &txn, &record, why, now).await {
-        Ok(()) => {
-            store.remove(&hash, &record)?;
-            Outcome::Gone(Some(record.mount))
-        }
-        Err(EngineError::Barrier(BarrierError::Conflict)) => return Ok(Outcome::Collided),
-        Err(error) => {
-            txn.discard();
-            tracing::warn!(%error, mount = %record.mount, kind = %record.kind, "a secret could not be taken back");
-            if record.revocation.as_ref().is_some_and(|r| r.forced) {
+    let outcome =
+        match ask_engine(Asked { core, mount: state.mounts.any(&record.mount), txn: &txn, record: &record, why, now })
+            .await
+        {
+            Ok(()) => {
                 store.remove(&hash, &record)?;
-            } else {
-                note_failure(&store, &hash, &record, why, &error.to_string(), now)?;
+                Outcome::Gone(Some(record.mount))
             }
-            Outcome::Failed(record.mount)
-        }
-    };
+            Err(EngineError::Barrier(BarrierError::Conflict)) => return Ok(Outcome::Collided),
+            Err(error) => {
+                txn.discard();
+                tracing::warn!(%error, mount = %record.mount, kind = %record.kind, "a secret could not be taken back");
+                if record.revocation.as_ref().is_some_and(|r| r.forced) {
+                    store.remove(&hash, &record)?;
+                } else {
+                    note_failure(&store, &hash, &record, why, &error.to_string(), now)?;
+                }
+                Outcome::Failed(record.mount)
+            }
+        };
     match txn.commit(outcome).await {
         Ok(committed) => Ok(committed.into_inner()),
         Err(BarrierError::Conflict) => Ok(Outcome::Collided),
@@ -123,16 +128,24 @@ pub fn again(
     store.change(hash, record, &LeaseRecord { revocation: Some(revocation), ..record.clone() })
 }
 
-/// Asks the engine of a lease to take the secret back, inside `txn`.
-async fn ask_engine(
-    core: &Arc<Core>,
-    mounts: &MountTable,
-    txn: &Arc<Txn>,
-    record: &LeaseRecord,
-    why: EndingRecord,
-    now: Time,
-) -> Result<(), EngineError> {
-    let (engine, ctx) = engine_of(core, mounts, txn, record, now)?;
+/// What an engine is asked to take back, and where.
+pub struct Asked<'a> {
+    pub core: &'a Arc<Core>,
+    /// `None` = it is gone.
+    pub mount: Option<&'a Arc<Mount>>,
+    pub txn: &'a Arc<Txn>,
+    pub record: &'a LeaseRecord,
+    pub why: EndingRecord,
+    pub now: Time,
+}
+
+/// Asks the engine of a lease to take the secret back, inside the transaction.
+///
+/// # Errors
+/// The engine's; there is none; it does not answer in time.
+pub async fn ask_engine(asked: Asked<'_>) -> Result<(), EngineError> {
+    let Asked { core, mount, txn, record, why, now } = asked;
+    let (engine, ctx) = engine_of(core, mount, txn, record, now)?;
     let lease = as_engine_sees(record, None);
     let asked = engine.revoke(&ctx, &lease, reason(why));
     in_time(core, asked).await
@@ -155,13 +168,13 @@ pub async fn in_time<T>(core: &Core, asked: impl Future<Output = Result<T, Engin
 /// The mount or its engine is gone.
 pub fn engine_of(
     core: &Arc<Core>,
-    mounts: &MountTable,
+    mount: Option<&Arc<Mount>>,
     txn: &Arc<Txn>,
     record: &LeaseRecord,
     now: Time,
 ) -> Result<(Arc<dyn Engine>, Ctx), EngineError> {
     let gone = || EngineError::internal("there is no engine any more to take the secret back");
-    let mount = mounts.any(&record.mount).ok_or_else(gone)?;
+    let mount = mount.ok_or_else(gone)?;
     let Backend::Engine(engine) = &mount.backend else { return Err(gone()) };
     let path = format!("{}{}", mount.record.path, record.path);
     let request = RequestInfo {
@@ -220,7 +233,8 @@ pub async fn revoke_by_id(ctx: &SysCtx, id: &str, sync: bool) -> Result<(), Engi
         return again(&store, &hash, &record, EndingRecord::Asked, false, now);
     }
     let why = record.revocation.as_ref().map_or(EndingRecord::Asked, |r| r.why);
-    match ask_engine(&ctx.core, mounts, txn, &record, why, now).await {
+    match ask_engine(Asked { core: &ctx.core, mount: mounts.any(&record.mount), txn, record: &record, why, now }).await
+    {
         Ok(()) => store.remove(&hash, &record),
         Err(error @ EngineError::Barrier(_)) => Err(error),
         Err(error) => Err(EngineError::bad(format!("failed to revoke {id:?}: {error}"))),
@@ -252,7 +266,7 @@ pub async fn revoke_now(core: &Arc<Core>, pass: &Pass<Unsealed>, leases: Vec<Lea
             Err(error) => {
                 tracing::error!(%error, "a lease could not be looked at");
                 note_fault(core, pass, &hash, &error).await;
-                Outcome::Collided
+                Outcome::Unknown
             }
         };
         outcomes.push((hash, outcome));

@@ -63,6 +63,28 @@ struct Work {
     full: bool,
 }
 
+/// What a step could not finish.
+#[derive(Default)]
+struct Left {
+    /// The earliest entry of it; the next step begins there.
+    earliest: Option<Time>,
+    /// The store is in the way.
+    stuck: bool,
+}
+
+impl Left {
+    fn add(&mut self, at: Time) {
+        self.earliest = Some(self.earliest.map_or(at, |before| before.min(at)));
+    }
+}
+
+/// What a mount's engine answered in one step.
+#[derive(Default)]
+struct Answers {
+    taken_back: u32,
+    failed: u32,
+}
+
 impl Sweeper {
     /// One step; `true` = there is more to do at once.
     ///
@@ -77,50 +99,62 @@ impl Sweeper {
         self.from = self.from.min(now);
         self.troubled.retain(|_, trouble| trouble.until.plus(WHOLE) > now);
         let work = self.look(pass, now).await?;
-        // The earliest entry that is still to be done.
-        let mut left: Option<Time> = None;
-        let mut later = |at: Time| left = Some(left.map_or(at, |before| before.min(at)));
+        let (full, last) = (work.full, work.last);
+        let mut left = Left::default();
         if !put_off(pass, &work, now).await? {
-            work.stale_and_put_off().for_each(&mut later);
+            work.put_off.iter().for_each(|(_, at)| left.add(*at));
         }
         // What these end is due at once.
         let ended = !work.tokens.is_empty() || !work.folders.is_empty();
         for (token, entry) in work.tokens {
             if !end_of_token(pass, &token, &entry, now).await? {
-                later(entry.at);
+                left.add(entry.at);
             }
         }
         for (folder, entry) in work.folders {
             if !end_of_folder(pass, folder, &entry, now).await? {
-                later(entry.at);
+                left.add(entry.at);
             }
         }
-        let times: HashMap<LeaseHash, Time> = work.leases.iter().copied().collect();
-        let asked = work.leases.into_iter().map(|(hash, _)| hash).collect();
-        let mut answers: HashMap<String, (u32, u32)> = HashMap::new();
-        for (hash, outcome) in revoke_now(core, pass, asked).await {
-            match outcome {
-                Outcome::Kept | Outcome::Gone(None) => {}
-                Outcome::Gone(Some(mount)) => answers.entry(mount).or_default().0 += 1,
-                Outcome::Failed(mount) => answers.entry(mount).or_default().1 += 1,
-                Outcome::Collided => times.get(&hash).copied().into_iter().for_each(&mut later),
-            }
-        }
-        self.judge(answers, now);
-        let more = work.full || ended || left.is_some();
-        self.from = match (left, work.full, work.last) {
+        self.take_back(core, pass, work.leases, &mut left).await;
+        self.from = match (left.earliest, full, last) {
             (Some(at), _, _) => at,
             (None, true, Some(last)) => last,
             _ => self.from.max(Time(now.0.saturating_sub(OVERLAP.0 * Time::NANOS))),
         };
-        Ok(more)
+        // What the store does not take now it will not take in a moment.
+        Ok(!left.stuck && (full || ended || left.earliest.is_some()))
+    }
+
+    /// Has the engines take back what is over, and notes which of them are in trouble.
+    async fn take_back(
+        &mut self,
+        core: &Arc<Core>,
+        pass: &Pass<Unsealed>,
+        leases: Vec<(LeaseHash, Time)>,
+        left: &mut Left,
+    ) {
+        let times: HashMap<LeaseHash, Time> = leases.iter().copied().collect();
+        let mut answers: HashMap<String, Answers> = HashMap::new();
+        for (hash, outcome) in revoke_now(core, pass, leases.into_iter().map(|(hash, _)| hash).collect()).await {
+            match outcome {
+                Outcome::Kept | Outcome::Gone(None) => {}
+                Outcome::Gone(Some(mount)) => answers.entry(mount).or_default().taken_back += 1,
+                Outcome::Failed(mount) => answers.entry(mount).or_default().failed += 1,
+                Outcome::Collided | Outcome::Unknown => {
+                    left.stuck |= outcome == Outcome::Unknown;
+                    times.get(&hash).into_iter().for_each(|at| left.add(*at));
+                }
+            }
+        }
+        self.judge(answers, core.clock.now());
     }
 
     async fn look(&self, pass: &Pass<Unsealed>, now: Time) -> Result<Work, EngineError> {
         let txn = Txn::begin(pass)?;
         let store = LeaseStore(&txn);
-        let entries = due::due(&txn, self.from, now, BATCH).await?;
-        let mut work = Work { full: entries.len() >= BATCH, last: entries.last().map(|e| e.at), ..Work::default() };
+        let (entries, full) = due::due(&txn, self.from, now, BATCH).await?;
+        let mut work = Work { full, last: entries.last().map(|e| e.at), ..Work::default() };
         for entry in entries {
             match entry.due.clone() {
                 Due::TokenGone(token) => work.tokens.push((token, entry)),
@@ -142,8 +176,8 @@ impl Sweeper {
     }
 
     /// Which engines are in trouble, from their successes and failures in one step.
-    fn judge(&mut self, answers: HashMap<String, (u32, u32)>, now: Time) {
-        for (mount, (taken_back, failed)) in answers {
+    fn judge(&mut self, answers: HashMap<String, Answers>, now: Time) {
+        for (mount, Answers { taken_back, failed }) in answers {
             let before = self.troubled.get(&mount).map_or(0, |trouble| trouble.steps);
             if taken_back > 0 {
                 self.troubled.remove(&mount);
@@ -152,12 +186,6 @@ impl Sweeper {
                 self.troubled.insert(mount, Trouble { steps, until: now.plus(pause(steps)) });
             }
         }
-    }
-}
-
-impl Work {
-    fn stale_and_put_off(&self) -> impl Iterator<Item = Time> + '_ {
-        self.put_off.iter().map(|(_, at)| *at)
     }
 }
 

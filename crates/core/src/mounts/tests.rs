@@ -16,11 +16,11 @@ static ARRIVED: Semaphore = Semaphore::const_new(0);
 static MAY_GO: Semaphore = Semaphore::const_new(0);
 
 /// A write waits in the handler until it is let go. The setup takes as many batches as the option `batches` says.
-struct Slow(Routes<Ctx>);
+struct Slow(Routes<Ctx>, bool);
 
 impl Slow {
-    fn new() -> Self {
-        Self(Routes::new(vec![Route::token("x").read(Self::read).update(Self::write)]))
+    fn new(unlucky: bool) -> Self {
+        Self(Routes::new(vec![Route::token("x").read(Self::read).update(Self::write)]), unlucky)
     }
 
     async fn read(_: Ctx, _: NoParams) -> Answer {
@@ -68,11 +68,20 @@ impl Engine for Slow {
             Ok(if left == 1 { Setup::Done } else { Setup::Unfinished })
         })
     }
+
+    fn tend<'a>(&'a self, view: &'a View, _: Time) -> BoxFuture<'a, Result<bool, EngineError>> {
+        Box::pin(async move {
+            view.put("tended", Vec::new())?;
+            if self.1 { Err(EngineError::internal("no luck")) } else { Ok(false) }
+        })
+    }
 }
 
 async fn server() -> Arc<Server> {
     let server = Server::start_with(CoreConfig::default(), |registry| {
-        registry.with(EngineKind::Secrets, "slow", |_| Ok(Arc::new(Slow::new())))
+        registry.with(EngineKind::Secrets, "slow", |settings| {
+            Ok(Arc::new(Slow::new(settings.options.contains_key("unlucky"))))
+        })
     });
     Arc::new(server.await)
 }
@@ -114,4 +123,25 @@ async fn a_long_setup_goes_on_in_the_background_and_after_a_restart() {
     let txn = bulla_barrier::Txn::begin(&pass).unwrap();
     let scope = pass.owner().state.load().mounts.at("slow/").unwrap().record.uuid;
     assert_eq!(View::new(&txn, scope).get("left").await.unwrap(), Some(b"0".to_vec()), "no batch more, none less");
+}
+
+/// Every mount gets its turn, whatever their number, and one that fails keeps none from it.
+#[tokio::test]
+async fn all_mounts_are_tended() {
+    let server = server().await;
+    for n in 0..70 {
+        let options = if n == 5 { json!({ "unlucky": "" }) } else { json!({}) };
+        server.write(&format!("sys/mounts/m{n}"), json!({ "type": "slow", "options": options })).await.ok();
+    }
+    server.core.gate.pass().unwrap().owner().workers.cancel();
+    let mut background = crate::Background::default();
+    for _ in 0..3 {
+        server.core.work_once(&mut background).await.unwrap();
+    }
+    let pass = server.core.gate.pass().unwrap();
+    let txn = bulla_barrier::Txn::begin(&pass).unwrap();
+    for mount in pass.owner().state.load().mounts.iter().filter(|m| m.record.kind == "slow") {
+        let tended = View::new(&txn, mount.record.uuid).get("tended").await.unwrap();
+        assert_eq!(tended.is_some(), mount.record.path.as_str() != "m5/", "{}", mount.record.path);
+    }
 }

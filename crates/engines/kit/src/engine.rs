@@ -70,6 +70,12 @@ pub trait Engine: Send + Sync + 'static {
     /// One paragraph for `?help=1` on the mount itself.
     fn help(&self) -> &'static str;
 
+    /// Reads and lists of this engine do nothing but read the store: they may be dropped half-way when the client hangs up.
+    /// An engine that hands out secrets when it is read leaves this as it is.
+    fn only_reads_on_read(&self) -> bool {
+        false
+    }
+
     /// The answer to a path that fits no route.
     fn unmatched(&self, _input: &Input) -> Answer {
         Err(EngineError::UnsupportedPath)

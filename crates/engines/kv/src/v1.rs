@@ -53,6 +53,10 @@ impl Engine for KvV1 {
         &self.routes
     }
 
+    fn only_reads_on_read(&self) -> bool {
+        true
+    }
+
     fn help(&self) -> &'static str {
         "The key-value engine keeps one object a path, without versions."
     }

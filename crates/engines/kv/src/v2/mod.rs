@@ -41,6 +41,10 @@ impl Engine for KvV2 {
         &self.routes
     }
 
+    fn only_reads_on_read(&self) -> bool {
+        true
+    }
+
     fn help(&self) -> &'static str {
         "The key-value engine keeps several versions of an object a path, with settings and notes beside each."
     }
