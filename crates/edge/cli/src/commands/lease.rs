@@ -2,6 +2,7 @@
 
 use bulla_client::{Json, Request};
 
+use super::tidy;
 use crate::{
     command::{Command, Kind, Run},
     context::Ctx,
@@ -67,7 +68,8 @@ fn renew(ctx: &mut Ctx) -> Done {
 }
 
 fn revoke(ctx: &mut Ctx) -> Done {
-    let id = ctx.arg(0).to_owned();
+    // A slash at the end is what one types for a prefix, and what the API refuses.
+    let id = tidy(ctx.arg(0)).to_owned();
     let (prefix, force, sync) = (ctx.flags.on("prefix"), ctx.flags.on("force"), ctx.flags.on("sync"));
     let body = Json::object([("sync", Json::Bool(sync))]);
     let (request, what) = match (force, prefix) {
@@ -86,7 +88,6 @@ fn revoke(ctx: &mut Ctx) -> Done {
             (Request::put("sys/leases/revoke", &body), format!("Error revoking lease {id}"))
         }
     };
-    let request = if prefix && id.ends_with('/') { request.folder() } else { request };
     if force {
         ctx.ui.warn("Warning! Forgetting leases leaves secrets alive that nobody will revoke.");
     }
