@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p bulla-benches -- first` reads, writes and one connection, with the device's own speed beside.
 //! `… -- first --perf` shows, too, where the server's time goes.
+//! `… -- leases` makes a million leases (`BULLA_BENCH_LEASES`) and lets a tenth of them end at once.
 //!
 //! Needs `taskset`, `wrk` and, for the second, `perf`. `BULLA_BIN` names the server, `BULLA_BENCH_DATA` the folder for its
 //! store (a temporary one if not given), `BULLA_BENCH_SECONDS` how long each load runs (10).
@@ -9,6 +10,7 @@
 
 mod device;
 mod first;
+mod leases;
 mod perf;
 mod wrk;
 
@@ -19,8 +21,9 @@ fn main() -> ExitCode {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["first"] => first::run(false),
         ["first", "--perf"] => first::run(true),
+        ["leases"] => leases::run(),
         _ => {
-            eprintln!("usage: bulla-benches first [--perf]");
+            eprintln!("usage: bulla-benches first [--perf] | leases");
             return ExitCode::FAILURE;
         }
     }

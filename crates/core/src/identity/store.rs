@@ -169,7 +169,7 @@ impl IdentityStore {
     }
 
     pub async fn count(&self) -> Result<usize, EngineError> {
-        Ok(self.view.plain_range(b"e", usize::MAX).await?.len())
+        Ok(self.view.plain_count(b"e").await?)
     }
 }
 

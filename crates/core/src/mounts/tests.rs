@@ -145,3 +145,23 @@ async fn all_mounts_are_tended() {
         assert_eq!(tended.is_some(), mount.record.path.as_str() != "m5/", "{}", mount.record.path);
     }
 }
+
+/// Counts look at a page of keys at a time; just at, just over and far over one page.
+#[tokio::test]
+async fn counting_is_right_beyond_a_page() {
+    let server = server().await;
+    let pass = server.core.gate.pass().unwrap();
+    let mut counted = 0;
+    for more in [4_095, 1, 1, 5_000] {
+        let txn = bulla_barrier::Txn::begin(&pass).unwrap();
+        let view = View::new(&txn, bulla_types::ScopeId([7; 16]));
+        for n in counted..counted + more {
+            view.plain_put(format!("e{n:08}").as_bytes(), Vec::new());
+        }
+        view.plain_put(b"f", Vec::new());
+        txn.commit(()).await.unwrap();
+        counted += more;
+        let txn = bulla_barrier::Txn::begin(&pass).unwrap();
+        assert_eq!(View::new(&txn, bulla_types::ScopeId([7; 16])).plain_count(b"e").await.unwrap(), counted);
+    }
+}

@@ -180,7 +180,7 @@ impl TokenStore<'_> {
     /// How many tokens there are, those included whose time is over and that no sweep has met yet.
     pub async fn count(&self) -> Result<usize, EngineError> {
         let (start, end) = plain_range(Keyspace::Token, &[]);
-        Ok(self.0.range(&start, &end, usize::MAX).await?.len())
+        Ok(self.0.count(&start, &end).await?)
     }
 
     /// Up to `limit` tokens whose hashes come after `after`, in the order of their hashes.

@@ -149,7 +149,7 @@ impl Txn {
         pending.writes.range::<[u8], _>(bounds).map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
-    /// Keys in `[start, end)` as stored; also remembered as read.
+    /// Keys in `[start, end)` as stored. Whoever relies on what is not among them remembers the range.
     pub(crate) async fn stored_keys(
         &self,
         start: &[u8],
@@ -158,6 +158,24 @@ impl Txn {
     ) -> Result<Vec<Vec<u8>>, BarrierError> {
         let keys = self.snapshot.scan_keys(start, end, limit).await?;
         Ok(keys.into_iter().map(|k| k.to_vec()).collect())
+    }
+
+    /// How many records lie in `[start, end)` of the snapshot, without what this transaction wrote. In bounded memory, and
+    /// nothing of it is remembered as read: a count is of a moment that is over when it is told.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count(&self, start: &PhysicalKey, end: &PhysicalKey) -> Result<usize, BarrierError> {
+        const PAGE: usize = 4_096;
+        let (mut from, mut count) = (start.bytes().to_vec(), 0);
+        loop {
+            let keys = self.stored_keys(&from, end.bytes(), PAGE).await?;
+            count += keys.len();
+            match keys.last() {
+                Some(last) if keys.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
+                _ => return Ok(count),
+            }
+        }
     }
 
     pub(crate) fn remember_range(&self, start: &[u8], end: &[u8]) {

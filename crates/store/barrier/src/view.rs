@@ -121,6 +121,12 @@ impl View {
         Ok(found.into_iter().map(|(key, value)| (key.0[17..].to_vec(), value)).collect())
     }
 
+    /// How many plain records have a key that starts with `prefix`; see [`Txn::count`].
+    pub async fn plain_count(&self, prefix: &[u8]) -> Result<usize, BarrierError> {
+        let (start, end) = plain_range(Keyspace::Engine, &[&self.scope.0, prefix]);
+        self.txn.count(&start, &end).await
+    }
+
     /// As [`View::plain_range`], keys below `end` only: what others add beyond it is no collision.
     pub async fn plain_range_before(
         &self,

@@ -1,0 +1,141 @@
+//! What a million leases cost: memory, unseal, and the reads of others while many of them end at once.
+//!
+//! Tokens are the leases: a token's lease is its record.
+
+use bulla_testkit::{Client, ServerOptions, ServerProcess};
+use serde_json::json;
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+const WORKERS: usize = 32;
+/// Of all leases, how many end at the same moment.
+const DUE: usize = 100_000;
+/// From the last lease to that moment: time for a restart.
+const BEFORE_DUE: Duration = Duration::from_secs(30);
+const READERS: usize = 4;
+
+/// Prints what it finds.
+pub fn run() {
+    let all = std::env::var("BULLA_BENCH_LEASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
+    let due = DUE.min(all / 2);
+    let folder = match std::env::var_os("BULLA_BENCH_DATA") {
+        Some(path) => tempfile::tempdir_in(path),
+        None => tempfile::tempdir(),
+    };
+    let Ok(folder) = folder else { return eprintln!("no folder for the store") };
+    let (mut server, client, keys) = ServerProcess::ready(ServerOptions {
+        data: Some(folder.path().join("data")),
+        more: "log_level = \"warn\"".into(),
+        ..ServerOptions::default()
+    });
+    let _ = client.post("sys/mounts/kv2", json!({ "type": "kv", "options": { "version": "2" } })).ok();
+    let _ = client.post("kv2/data/a", json!({ "data": { "value": "x".repeat(1024) } })).ok();
+    let mut restart = |name: &str| {
+        server.terminate();
+        let start = server.launch();
+        let begin = Instant::now();
+        server.unseal(&keys);
+        let unsealed = begin.elapsed();
+        let begin = Instant::now();
+        let _ = client.get("kv2/data/a").ok();
+        let (first, memory) = (begin.elapsed(), resident(server.pid()));
+        println!("{name}: start {start:.0?}, unseal {unsealed:.1?}, first answer {first:.1?}, {} MiB", memory >> 20);
+        (memory, server.pid())
+    };
+    let (empty, pid) = restart("without leases");
+
+    let begin = Instant::now();
+    create(&client, all - due, &json!({ "policies": ["default"], "ttl": "700h", "no_parent": true }).to_string());
+    let growth = resident(pid).saturating_sub(empty);
+    println!(
+        "{} leases in {:.0?}; memory grew by {} bytes a lease",
+        all - due,
+        begin.elapsed(),
+        growth / (all - due) as u64
+    );
+    // One moment for all: what is made later lives for less.
+    let made_by = Duration::from_secs(due as u64 / 1_000);
+    let moment = SystemTime::now() + made_by + BEFORE_DUE;
+    let left = move || moment.duration_since(SystemTime::now()).unwrap_or_default();
+    create_with(&client, due, &|| {
+        json!({ "policies": ["default"], "ttl": left().as_secs().max(1), "no_parent": true }).to_string()
+    });
+    println!("{due} more, which end in {:.0?}", left());
+    restart("with all leases");
+
+    let idle = reads(&client, || left() > Duration::from_secs(2));
+    let before = tokens(&client);
+    let gone = || tokens(&client) + due as u64 <= before;
+    std::thread::sleep(left());
+    let begin = Instant::now();
+    let busy = reads(&client, || !gone() && begin.elapsed() < Duration::from_secs(600));
+    println!(
+        "reads while idle {idle}; while {due} leases end {busy}; all gone after {:.0?}: {}",
+        begin.elapsed(),
+        gone()
+    );
+}
+
+fn create(client: &Client, number: usize, body: &str) {
+    create_with(client, number, &|| body.to_owned());
+}
+
+fn create_with(client: &Client, number: usize, body: &(dyn Fn() -> String + Sync)) {
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            scope.spawn(move || {
+                let Ok(mut connection) = client.connect() else { return eprintln!("no connection") };
+                for _ in (worker..number).step_by(WORKERS) {
+                    match connection.send("POST", "auth/token/create", &body()) {
+                        Ok(answer) => drop(answer.ok()),
+                        Err(error) => return eprintln!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// Reads by a few connections for as long as `go_on` says, and how long they took.
+fn reads(client: &Client, go_on: impl Fn() -> bool) -> String {
+    let stop = AtomicBool::new(false);
+    let mut times: Vec<Duration> = std::thread::scope(|scope| {
+        let reader = || {
+            let mut times = Vec::new();
+            let Ok(mut connection) = client.connect() else { return times };
+            while !stop.load(Ordering::Relaxed) {
+                let begin = Instant::now();
+                match connection.send("GET", "kv2/data/a", "") {
+                    Ok(answer) => drop(answer.ok()),
+                    Err(error) => eprintln!("{error}"),
+                }
+                times.push(begin.elapsed());
+                // A load of some hundreds a second: the figure is latency, not throughput.
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            times
+        };
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(reader)).collect();
+        while go_on() {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        stop.store(true, Ordering::Relaxed);
+        readers.into_iter().flat_map(|reader| reader.join().unwrap_or_default()).collect()
+    });
+    times.sort();
+    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+    format!("{}: median {:.0?}, p99 {:.0?}", times.len(), at(50), at(99))
+}
+
+fn tokens(client: &Client) -> u64 {
+    let counters = client.get("sys/internal/counters/tokens").ok().json();
+    counters["data"]["counters"]["service_tokens"]["total"].as_u64().unwrap_or_default()
+}
+
+/// Bytes of the process in memory.
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() * 1024
+}
