@@ -7,9 +7,9 @@ mod remount;
 mod routes;
 mod settings;
 mod show;
-mod store;
 #[cfg(test)]
 mod show_tests;
+mod store;
 #[cfg(test)]
 mod tests;
 

@@ -89,7 +89,9 @@ async fn list(ctx: SysCtx, _: NoParams, class: MountClass) -> Answer {
 async fn read(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
     let path = full_path(&params.path, class)?;
     match ctx.state.mounts.at(path.as_str()) {
-        Some(mount) if mount.record.class == class => Ok(Reply::json(&describe(&mount.record, &ctx.core))?.at_top_too()),
+        Some(mount) if mount.record.class == class => {
+            Ok(Reply::json(&describe(&mount.record, &ctx.core))?.at_top_too())
+        }
         _ => {
             let what = if class == MountClass::Auth { "auth engine" } else { "secret engine mount" };
             Err(EngineError::bad(format!("No {what} at {}", shown(&path, class))))

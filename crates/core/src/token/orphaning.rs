@@ -92,7 +92,8 @@ mod tests {
         let server = Server::start(1, 1, CoreConfig::default()).await;
         server.core.gate.pass().unwrap().owner().workers.cancel();
         let parent = server.write("auth/token/create", json!({ "policies": ["root"] })).await.token();
-        let create = async |body| server.call_as(Some(&parent), Operation::Update, "auth/token/create", body).await.token();
+        let create =
+            async |body| server.call_as(Some(&parent), Operation::Update, "auth/token/create", body).await.token();
         let mut children = Vec::new();
         for _ in 0..count {
             children.push(create(json!({ "policies": ["default"] })).await);

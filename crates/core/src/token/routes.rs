@@ -91,7 +91,9 @@ async fn accessors(ctx: SysCtx, params: AccessorsParams) -> Answer {
     let (found, more) = TokenStore(ctx.txn()).accessors(after, limit).await?;
     let reply = Reply::keys(&found.into_iter().map(|a| a.0).collect::<Vec<_>>())?;
     if more && asked.is_none_or(|asked| asked > limit) {
-        return Ok(reply.warn(format!("There are more than {limit} accessors. Ask for pages with `after` and `limit`.")));
+        return Ok(
+            reply.warn(format!("There are more than {limit} accessors. Ask for pages with `after` and `limit`."))
+        );
     }
     Ok(reply)
 }
