@@ -7,7 +7,7 @@ use bulla_http::{Address, ClientCertificates, CustomHeaders, Settings, TlsSettin
 use std::time::Duration;
 
 /// Keys that are known and have no effect.
-const IDLE: [&str; 12] = [
+const IDLE: [&str; 13] = [
     "cluster_address",
     "telemetry",
     "profiling",
@@ -20,13 +20,15 @@ const IDLE: [&str; 12] = [
     "chroot_namespace",
     "role",
     "disable_replication_status_endpoints",
+    "disable_request_limiter",
 ];
 
 /// Keys whose silent loss would open something or judge clients by a wrong address.
-const NOT_YET: [&str; 6] = [
+const NOT_YET: [&str; 7] = [
     "proxy_protocol_behavior",
     "x_forwarded_for_authorized_addrs",
     "x_forwarded_for_reject_not_authorized",
+    "x_forwarded_for_client_cert_header",
     "tls_acme_domains",
     "redact_addresses",
     "redact_version",
@@ -57,7 +59,7 @@ pub(super) fn parse(place: Place<'_>, block: &Block<'_>, warnings: &mut Vec<Stri
     Ok(settings)
 }
 
-const KNOWN: [&str; 36] = [
+const KNOWN: [&str; 35] = [
     "address",
     "socket_mode",
     "socket_user",
@@ -93,7 +95,6 @@ const KNOWN: [&str; 36] = [
     "custom_response_headers",
     "x_forwarded_for_hop_skips",
     "x_forwarded_for_reject_not_present",
-    "x_forwarded_for_client_cert_header",
 ];
 
 struct Reader<'a> {

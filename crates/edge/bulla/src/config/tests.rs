@@ -121,6 +121,11 @@ fn what_is_wrong_is_named_with_its_line() {
         problem("listener \"tcp\" {\n tls_disable = true\n x_forwarded_for_authorized_addrs = \"10.0.0.0/8\"\n}")
             .contains("not supported")
     );
+    // Ignored, it would judge every client by the proxy's own certificate.
+    assert!(
+        problem("listener \"tcp\" {\n tls_disable = true\n x_forwarded_for_client_cert_header = \"Client-Cert\"\n}")
+            .contains("not supported")
+    );
 }
 
 #[test]
