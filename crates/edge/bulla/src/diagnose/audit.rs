@@ -24,15 +24,23 @@ fn device(block: &AuditBlock) -> Check {
     match (block.kind.as_str(), file) {
         ("file", None) => Check::broken(&name, "`file_path` is missing", "Name the file in the options of the device."),
         ("file", Some(file)) if NO_FILES.contains(&file.as_str()) => Check::fine(&name, file.clone()),
-        ("file", Some(file)) => match files::can_write(Path::new(file)) {
+        ("file", Some(file)) => match can_record(Path::new(file)) {
             Ok(()) => Check::fine(&name, file.clone()),
             Err(problem) => Check::broken(
                 &name,
                 problem,
-                "Make the folder and let the server's user write there: without an audit device that takes records \
-                 nothing is answered.",
+                "Let the server's user write there: without an audit device that takes records nothing is answered.",
             ),
         },
         _ => Check::skipped(&name, "only the server can tell"),
+    }
+}
+
+/// A server makes the folders that are missing.
+fn can_record(file: &Path) -> Result<(), String> {
+    match file.ancestors().skip(1).find(|above| above.exists()) {
+        Some(above) if !above.is_dir() => Err(format!("`{}` is no folder", above.display())),
+        Some(above) if file.parent() != Some(above) => files::can_make_in(above),
+        _ => files::can_write(file),
     }
 }

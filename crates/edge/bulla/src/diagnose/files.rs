@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// May this process make or write the file? `Err` says what stands in the way.
 pub fn can_write(file: &Path) -> Result<(), String> {
+    if file.is_dir() {
+        return Err(format!("`{}` is a folder", file.display()));
+    }
     if file.exists() {
         return access(file, Access::WRITE_OK)
             .map_err(|cause| format!("`{}` cannot be written: {cause}", file.display()));

@@ -111,3 +111,17 @@ fn an_open_door_is_told() {
     assert_eq!(verdict(&check, "TLS"), Verdict::Doubtful);
     assert_eq!(check.exit_code(), 2);
 }
+
+#[test]
+fn audit_files_that_can_and_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |file: &str| {
+        let block = format!("audit \"file\" \"main\" {{ options = {{ file_path = \"{file}\" }} }}\n");
+        verdict(&diagnose(folder.path(), &format!("{LOCAL}{block}"), &[]), "file main/")
+    };
+    assert_eq!(with("FOLDER/logs/of/audit.log"), Verdict::Fine, "folders are made");
+    assert!(!folder.path().join("logs").exists());
+    assert_eq!(with("FOLDER"), Verdict::Broken, "a folder is no file");
+    assert_eq!(with("/dev/null/audit.log"), Verdict::Broken, "nor is a file a folder");
+    assert_eq!(with("stdout"), Verdict::Fine);
+}
