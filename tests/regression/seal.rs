@@ -173,7 +173,8 @@ fn seal_03_closed_without_a_token_and_recorded_either_way() {
 #[test]
 fn seal_04_anonymous_callers_neither_hold_nor_reset_the_place() {
     let (_server, root, keys) = server("");
-    let nonces = [begin(&root, INITS[0]), data(root.post(ATTEMPTS[0], json!({})))["nonce"].as_str().unwrap().to_owned()];
+    let nonces =
+        [begin(&root, INITS[0]), data(root.post(ATTEMPTS[0], json!({})))["nonce"].as_str().unwrap().to_owned()];
     let _ = data(root.post(UPDATES[0], give(&keys.shares[0], &nonces[0])));
     let _ = data(root.post("sys/generate-root-token/update", give(&keys.shares[0], &nonces[1])));
     let nobody = root.without_token();
@@ -295,7 +296,8 @@ fn seal_08_a_failing_unseal_prints_no_keys() {
         replace(&server.data(), meta::ROOT_KEY, |_| bad);
         server.launch();
         let nobody = server.client();
-        let answers = keys.shares[..2].iter().map(|s| nobody.put("sys/unseal", json!({ "key": s }))).collect::<Vec<_>>();
+        let answers =
+            keys.shares[..2].iter().map(|s| nobody.put("sys/unseal", json!({ "key": s }))).collect::<Vec<_>>();
         assert!(answers[1].status >= 400, "{}", answers[1].text());
         assert!(server.is_sealed());
         assert!(server.terminate().success());

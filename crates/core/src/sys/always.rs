@@ -84,7 +84,9 @@ fn int(body: &Body, name: &str) -> Result<i64, String> {
 }
 
 fn texts(body: &Body, name: &str) -> Result<Vec<String>, String> {
-    let text = |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| format!("failed to decode JSON input: {name} must hold texts"));
+    let text = |item: &Value| {
+        item.as_str().map(str::to_owned).ok_or_else(|| format!("failed to decode JSON input: {name} must hold texts"))
+    };
     match member(body, name).map(RawJson::to_value) {
         None => Ok(Vec::new()),
         Some(Value::Array(items)) => items.iter().map(text).collect(),

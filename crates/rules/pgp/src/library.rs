@@ -95,7 +95,10 @@ fn self_signatures(key: &SignedPublicKey) -> impl Iterator<Item = &Signature> {
     let primary = &key.primary_key;
     let users = key.details.users.iter().flat_map(move |user| {
         let certifies = |s: &&Signature| s.typ().is_some_and(is_certification);
-        user.signatures.iter().filter(certifies).filter(move |s| s.verify_certification(primary, Tag::UserId, &user.id).is_ok())
+        user.signatures
+            .iter()
+            .filter(certifies)
+            .filter(move |s| s.verify_certification(primary, Tag::UserId, &user.id).is_ok())
     });
     let direct = key.details.direct_signatures.iter();
     users.chain(direct.filter(|s| s.typ() == Some(SignatureType::Key)).filter(move |s| s.verify_key(primary).is_ok()))

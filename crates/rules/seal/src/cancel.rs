@@ -69,7 +69,9 @@ mod tests {
 
     #[test]
     fn without_a_nonce_others_wait_ten_minutes() {
-        for (age, result) in [(0, Err(CancelRefused::NonceNeeded)), (599, Err(CancelRefused::NonceNeeded)), (600, Ok(()))] {
+        for (age, result) in
+            [(0, Err(CancelRefused::NonceNeeded)), (599, Err(CancelRefused::NonceNeeded)), (600, Ok(()))]
+        {
             assert_eq!(check("", Asker::Other, age), result, "{age} s");
             assert_eq!(check("", Asker::Initiator, age), Ok(()));
         }

@@ -306,7 +306,12 @@ fn finish(ctx: &SysCtx, held: Held<NewShares>, work: NewShares, family: Family) 
 }
 
 /// The new key seals the root key as soon as the request's batch is durable.
-fn put_in_force(ctx: &SysCtx, mut held: Held<NewShares>, key: UnsealKey, config: &SealConfig) -> Result<(), EngineError> {
+fn put_in_force(
+    ctx: &SysCtx,
+    mut held: Held<NewShares>,
+    key: UnsealKey,
+    config: &SealConfig,
+) -> Result<(), EngineError> {
     SealedStore::rekey(ctx.txn(), config, &key)
         .map_err(|_| EngineError::internal("the root key could not be sealed"))?;
     let pass = ctx.pass.clone();

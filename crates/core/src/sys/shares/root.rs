@@ -46,7 +46,10 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 
 fn attempt_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
     route
-        .help("Start, show or cancel the making of a root token.", "Cancelling needs the nonce; whoever started it needs none, nor does anybody after ten minutes.")
+        .help(
+            "Start, show or cancel the making of a root token.",
+            "Cancelling needs the nonce; whoever started it needs none, nor does anybody after ten minutes.",
+        )
         .read(move |ctx, p| status(ctx, p, family))
         .update(move |ctx, p| start(ctx, p, family))
         .delete(move |ctx, p| cancel(ctx, p, family))
@@ -183,7 +186,12 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     let required = next.round().required();
     let outcome = match next.generation.add(&params.nonce, share) {
         Ok(RoundProgress::More) => {
-            let answer = shown(family, Some(state(&next)), required, &Extra { of_update: true, fingerprint: next.fingerprint(), ..Extra::default() });
+            let answer = shown(
+                family,
+                Some(state(&next)),
+                required,
+                &Extra { of_update: true, fingerprint: next.fingerprint(), ..Extra::default() },
+            );
             Begun::advance(&ctx, held, next);
             return answer;
         }
