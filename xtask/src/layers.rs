@@ -56,6 +56,7 @@ const DOORS: [(&[&str], &[&str]); 8] = [
     // The edges are there for TLS, which brings its own use of the crypto library.
     (&["aws-lc-rs", "aws-lc-sys"], &["crates/rules/crypto", "crates/edge/http", "crates/edge/client"]),
     (&["fjall"], &["crates/store/physical"]),
+    (&["pgp", "rand_core"], &["crates/rules/pgp"]),
     (&["hyper", "hyper-util", "http", "http-body", "http-body-util"], &["crates/edge"]),
     (&["rustls", "tokio-rustls", "hyper-rustls", "rustls-webpki"], &["crates/edge"]),
     (&["clap", "rpassword"], &["crates/edge"]),

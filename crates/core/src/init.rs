@@ -5,6 +5,7 @@ use crate::core::Core;
 use crate::login::Logins;
 use crate::mounts::{self, MountStore, builtin_mounts, new_mount, open_engine};
 use crate::policy::{AclCache, install_builtin};
+use crate::recipients::{HandedOut, Recipients, token_for};
 use crate::refusal::Chain;
 use crate::state::{Cluster, MountTable, State, Unsealed};
 use crate::sys::{KeyWork, load_cors};
@@ -14,6 +15,7 @@ use bulla_audit::{Broker, Device};
 use bulla_barrier::{Barrier, BarrierError, SealedStoreError, Txn, View, meta};
 use bulla_crypto::random;
 use bulla_kit::{EngineError, MountSettings, Setup};
+use bulla_pgp::{PgpError, PgpKey};
 use bulla_records::MountClass;
 use bulla_seal::{Keyring, RootKey, SealConfig, Share, UnsealKey};
 use bulla_secret::SecretText;
@@ -34,6 +36,10 @@ pub struct InitialMount {
 
 #[derive(Debug, Default)]
 pub struct InitOptions {
+    /// PGP keys for the shares, one each; empty = in clear.
+    pub share_keys: Vec<String>,
+    /// A PGP key for the root token.
+    pub root_token_key: Option<String>,
     /// The root token's id; random if not given.
     pub root_token: Option<String>,
     pub mounts: Vec<InitialMount>,
@@ -43,6 +49,9 @@ pub struct InitOptions {
 pub struct Initialised {
     pub shares: Vec<Share>,
     pub root_token: SecretText,
+    /// The same as clients get it: in clear, or for the keys that were given.
+    pub(crate) handed_out: HandedOut,
+    pub(crate) told_token: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +60,8 @@ pub enum InitError {
     Already,
     #[error("the store is not usable")]
     Store(#[source] SealedStoreError),
+    #[error("invalid seal configuration: {0}")]
+    Pgp(PgpError),
     #[error("{0}")]
     Fault(String),
 }
@@ -89,6 +100,10 @@ impl Core {
     /// The store is initialised already, or does not take the batch.
     pub async fn initialise(&self, config: &SealConfig, options: InitOptions) -> Result<Initialised, InitError> {
         let _one_at_a_time = self.opening.lock().await;
+        let now = self.clock.now();
+        let recipients = Recipients::parse(&options.share_keys, now).map_err(InitError::Pgp)?;
+        let root_token_key = options.root_token_key.as_deref().map(|text| PgpKey::parse(text, now)).transpose();
+        let root_token_key = root_token_key.map_err(InitError::Pgp)?;
         let root = RootKey::generate().map_err(no_randomness)?;
         let keyring = Keyring::generate(self.clock.now().unix()).map_err(no_randomness)?;
         let unseal = UnsealKey::generate().map_err(no_randomness)?;
@@ -97,12 +112,18 @@ impl Core {
         let bytes = serde_json::to_vec(&cluster).map_err(|e| InitError::Fault(e.to_string()))?;
         let (_barrier, txn) = self.sealed.begin_initialise(config, &unseal, root, keyring, bytes).await?;
         let root_token = self.first_records(&txn, options).await?;
+        // Before the commit: keys that could not be handed over would be lost for good.
+        let handed_out = recipients.hand_out(&shares).map_err(no_randomness)?;
+        let told_token = match &root_token_key {
+            Some(key) => token_for(key, &root_token).map_err(no_randomness)?,
+            None => root_token.dangerous_expose().to_owned(),
+        };
         txn.commit(()).await.map_err(|error| match error {
             BarrierError::Conflict => InitError::Already,
             other => barrier_fault(other),
         })?;
         tracing::info!(shares = config.shares(), threshold = config.threshold(), "initialised");
-        Ok(Initialised { shares, root_token })
+        Ok(Initialised { shares, root_token, handed_out, told_token })
     }
 
     fn new_cluster(&self) -> Result<Cluster, InitError> {

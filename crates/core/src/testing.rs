@@ -119,7 +119,7 @@ impl Server {
         let registry = engines(registry);
         let core = Core::new(config, Store::memory(), registry, Arc::new(SystemClock));
         let seal = SealConfig::new(shares, threshold).unwrap();
-        let Initialised { shares, root_token } = core.initialise(&seal, InitOptions::default()).await.unwrap();
+        let Initialised { shares, root_token, .. } = core.initialise(&seal, InitOptions::default()).await.unwrap();
         let shares = shares.iter().map(|s| s.to_hex().dangerous_expose().to_owned()).collect();
         let server = Self { core, root: root_token.dangerous_expose().to_owned(), shares, legacy_open: false };
         server.unseal(&server.shares[..usize::from(seal.threshold())]).await.unwrap();

@@ -87,49 +87,49 @@ fn int(body: &Body, name: &str) -> Result<i64, String> {
     }
 }
 
-fn count(body: &Body, name: &str) -> Result<usize, String> {
+fn texts(body: &Body, name: &str) -> Result<Vec<String>, String> {
+    let text = |item: &Value| {
+        item.as_str().map(str::to_owned).ok_or_else(|| format!("failed to decode JSON input: {name} must hold texts"))
+    };
     match member(body, name).map(RawJson::to_value) {
-        None => Ok(0),
-        Some(Value::Array(items)) => Ok(items.len()),
+        None => Ok(Vec::new()),
+        Some(Value::Array(items)) => items.iter().map(text).collect(),
         Some(_) => Err(format!("failed to decode JSON input: {name} must be a list")),
     }
 }
 
 /// The seal configuration that an init request asks for.
-fn init_config(body: &Body) -> Result<SealConfig, String> {
+fn init_config(body: &Body) -> Result<(SealConfig, InitOptions), String> {
     let (shares, threshold) = (int(body, "secret_shares")?, int(body, "secret_threshold")?);
     let recovery = int(body, "recovery_shares")? != 0 || int(body, "recovery_threshold")? != 0;
-    if recovery || count(body, "recovery_pgp_keys")? > 0 {
+    if recovery || !texts(body, "recovery_pgp_keys")?.is_empty() {
         return Err("parameters recovery_shares,recovery_threshold not applicable to seal type shamir".into());
     }
-    let keys = count(body, "pgp_keys")?;
-    if keys > 0 && i64::try_from(keys) != Ok(shares) {
+    let share_keys = texts(body, "pgp_keys")?;
+    if !share_keys.is_empty() && i64::try_from(share_keys.len()) != Ok(shares) {
         return Err(
             "invalid seal configuration: count mismatch between number of provided PGP keys and number of shares"
                 .into(),
         );
     }
-    let root_key =
-        member(body, "root_token_pgp_key").and_then(|r| r.to_value().as_str().map(|t| !t.is_empty())).unwrap_or(false);
-    if keys > 0 || root_key {
-        return Err("encrypting shares or the root token to PGP keys is not available yet".into());
-    }
-    SealConfig::new(shares, threshold).map_err(|e| format!("invalid seal configuration: {e}"))
+    let root_token_key = member(body, "root_token_pgp_key").and_then(|raw| raw.to_value().as_str().map(str::to_owned));
+    let root_token_key = root_token_key.filter(|text| !text.is_empty());
+    let config = SealConfig::new(shares, threshold).map_err(|e| format!("invalid seal configuration: {e}"))?;
+    Ok((config, InitOptions { share_keys, root_token_key, ..InitOptions::default() }))
 }
 
 async fn init(core: &Arc<Core>, body: &Body) -> Outcome {
-    let config = match init_config(body) {
-        Ok(config) => config,
+    let (config, options) = match init_config(body) {
+        Ok(asked) => asked,
         Err(text) => return refuse(text),
     };
-    match core.initialise(&config, InitOptions::default()).await {
+    match core.initialise(&config, options).await {
         Ok(made) => {
-            let keys: Vec<String> = made.shares.iter().map(|s| s.to_hex().dangerous_expose().to_owned()).collect();
-            let base64: Vec<String> = made.shares.iter().map(|s| s.to_base64().dangerous_expose().to_owned()).collect();
-            let data = json!({ "keys": keys, "keys_base64": base64, "root_token": made.root_token.dangerous_expose() });
-            bare(&data, None)
+            let (out, token) = (made.handed_out, made.told_token);
+            bare(&json!({ "keys": out.keys, "keys_base64": out.keys_base64, "root_token": token }), None)
         }
         Err(InitError::Already) => refuse("Vault is already initialized"),
+        Err(error @ InitError::Pgp(_)) => refuse(error.to_string()),
         Err(error) => internal(&error),
     }
 }

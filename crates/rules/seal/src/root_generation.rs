@@ -30,7 +30,8 @@ pub enum DecodeTokenError {
 #[derive(Debug)]
 pub struct RootGeneration {
     round: ShareRound,
-    otp: SecretText,
+    /// `None` = the caller hides the token by other means.
+    otp: Option<SecretText>,
 }
 
 impl RootGeneration {
@@ -43,13 +44,18 @@ impl RootGeneration {
         if otp.len() != token_length {
             return Err(OtpError);
         }
-        Ok(Self { round: ShareRound::new(Purpose::RootGeneration, required, nonce), otp })
+        Ok(Self { round: ShareRound::new(Purpose::RootGeneration, required, nonce), otp: Some(otp) })
+    }
+
+    /// Without a password: the token is encrypted to a key of the initiator's. [`RootGeneration::finish`] refuses.
+    pub fn for_key(required: u8, nonce: String) -> Self {
+        Self { round: ShareRound::new(Purpose::RootGeneration, required, nonce), otp: None }
     }
 
     /// See [`ShareRound::duplicate`].
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self { round: self.round.duplicate(), otp: self.otp.duplicate() }
+        Self { round: self.round.duplicate(), otp: self.otp.as_ref().map(SecretText::duplicate) }
     }
 
     pub fn round(&self) -> &ShareRound {
@@ -70,7 +76,7 @@ impl RootGeneration {
     /// # Errors
     /// The token has not the length said at the start.
     pub fn finish(self, token: &SecretText) -> Result<String, OtpError> {
-        encode_token(token, &self.otp)
+        encode_token(token, self.otp.as_ref().ok_or(OtpError)?)
     }
 }
 

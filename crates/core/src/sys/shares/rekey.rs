@@ -1,10 +1,14 @@
 //! New shares: `sys/rotate/root/{init,update,verify,backup}` with a token, `sys/rekey/…` without.
 
+use super::work::Operation;
 use super::{Begun, CancelParams, Family, Held, ShareParams, authenticate, fresh_nonce, parse_share, seal_config};
+use crate::recipients::{Backup, Recipients, base64_of, refusal};
 use crate::sys::SysCtx;
-use bulla_barrier::SealedStore;
+use bulla_barrier::{SealedStore, View};
 use bulla_kit::{Answer, CommaList, EngineError, NoParams, Params, Reply, Route};
+use bulla_records::{decode, encode};
 use bulla_seal::{Finished, Rekey, RoundProgress, SealConfig, Share, ShareRound, UnsealKey, Verification, Verified};
+use bulla_types::Time;
 use serde_json::{Map, Value, json};
 
 #[derive(Params)]
@@ -23,6 +27,27 @@ struct InitParams {
     /// Whether the new shares must be presented before they count.
     require_verification: bool,
 }
+
+/// New shares under way, and whom they are for.
+pub struct NewShares {
+    pub rekey: Rekey,
+    recipients: Recipients,
+    /// The encrypted shares are kept, too.
+    backup: bool,
+}
+
+impl Operation for NewShares {
+    fn round(&self) -> &ShareRound {
+        self.rekey.round()
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.rekey.round().progress() == 0 && self.rekey.verification_round().is_none()
+    }
+}
+
+/// Where encrypted shares are kept.
+const BACKUP: &str = "core/unseal-shares-backup";
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     use Family::{Legacy, Token};
@@ -68,9 +93,31 @@ fn verify_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
 
 fn backup_route(route: Route<SysCtx>) -> Route<SysCtx> {
     route
-        .help("Shares that were kept encrypted to PGP keys.", "None are kept.")
-        .read(|_, _: NoParams| async { Err(EngineError::bad("no backed-up keys found")) })
-        .delete(|_, _: NoParams| async { Ok(Reply::none()) })
+        .help("Shares that were kept encrypted to PGP keys.", "Kept where the rekey asked for it; deleted by hand.")
+        .read(read_backup)
+        .delete(delete_backup)
+}
+
+fn place(ctx: &SysCtx) -> View {
+    View::new(ctx.txn(), ctx.ctx.request.namespace.0)
+}
+
+async fn read_backup(ctx: SysCtx, _: NoParams) -> Answer {
+    let none = || EngineError::bad("no backed-up keys found");
+    let bytes = place(&ctx).get(BACKUP).await?.ok_or_else(none)?;
+    let damaged = || EngineError::damaged("backup of shares");
+    let backup: Backup = decode("backup of shares", &bytes).map_err(|_| damaged())?;
+    let mut base64 = Map::new();
+    for (fingerprint, messages) in &backup.keys {
+        let texts = messages.iter().map(|text| hex::decode(text).map(|bytes| Value::from(base64_of(&bytes))));
+        base64.insert(fingerprint.clone(), texts.collect::<Result<_, _>>().map_err(|_| damaged())?);
+    }
+    Reply::json(&json!({ "nonce": backup.nonce, "keys": backup.keys, "keys_base64": base64 }))
+}
+
+async fn delete_backup(ctx: SysCtx, _: NoParams) -> Answer {
+    place(&ctx).delete(BACKUP)?;
+    Ok(Reply::none())
 }
 
 /// Only seals that unseal by themselves have recovery keys.
@@ -88,8 +135,15 @@ fn nonce_of(rekey: &Rekey) -> Option<String> {
 }
 
 /// The state of an operation in the family's spelling.
-fn shown(family: Family, rekey: Option<&Rekey>, required: u8) -> Answer {
+fn shown(family: Family, work: Option<&NewShares>, required: u8) -> Answer {
     let mut out = Map::new();
+    let rekey = work.map(|work| &work.rekey);
+    let fingerprints = work.map_or(Value::Null, |work| work.recipients.fingerprints());
+    let backup = work.is_some_and(|work| work.backup);
+    if !fingerprints.is_null() && family == Family::Token {
+        out.insert("pgp_fingerprints".into(), fingerprints.clone());
+        out.insert("backup".into(), backup.into());
+    }
     let round = rekey.map(Rekey::round);
     let target = rekey.map(Rekey::target);
     out.insert("started".into(), rekey.is_some().into());
@@ -105,8 +159,8 @@ fn shown(family: Family, rekey: Option<&Rekey>, required: u8) -> Answer {
     }
     match family {
         Family::Legacy => {
-            out.insert("pgp_fingerprints".into(), Value::Null);
-            out.insert("backup".into(), false.into());
+            out.insert("pgp_fingerprints".into(), fingerprints);
+            out.insert("backup".into(), backup.into());
             if let Some(nonce) = due {
                 out.insert("verification_nonce".into(), nonce.into());
             }
@@ -133,7 +187,7 @@ async fn status(ctx: SysCtx, _: NoParams, family: Family) -> Answer {
 }
 
 /// The configuration asked for.
-fn target(params: &InitParams, family: Family) -> Result<SealConfig, EngineError> {
+fn target(params: &InitParams, family: Family, now: Time) -> Result<(SealConfig, Recipients), EngineError> {
     let keys = params.pgp_keys.0.len();
     if params.backup && keys == 0 {
         let text = "cannot request a backup of the new keys without providing PGP keys for encryption";
@@ -143,16 +197,16 @@ fn target(params: &InitParams, family: Family) -> Result<SealConfig, EngineError
     if keys > 0 && i64::try_from(keys) != Ok(params.secret_shares) {
         return Err(EngineError::bad(format!("incorrect number of PGP keys for {word}")));
     }
-    if keys > 0 {
-        return Err(EngineError::bad("encrypting shares to PGP keys is not available yet"));
-    }
-    SealConfig::new(params.secret_shares, params.secret_threshold)
-        .map_err(|error| EngineError::bad(format!("invalid {word} seal configuration: {error}")))
+    let prefix = format!("invalid {word} seal configuration: ");
+    let config = SealConfig::new(params.secret_shares, params.secret_threshold)
+        .map_err(|error| EngineError::bad(format!("{prefix}{error}")))?;
+    let recipients = Recipients::parse(&params.pgp_keys.0, now).map_err(|error| refusal(&prefix, error))?;
+    Ok((config, recipients))
 }
 
 async fn init(ctx: SysCtx, params: InitParams, family: Family) -> Answer {
     family.check_open(&ctx)?;
-    let target = target(&params, family)?;
+    let (target, recipients) = target(&params, family, ctx.now())?;
     let held = ctx.pass.owner().keys.alone().await;
     if held.is_some() {
         return Err(EngineError::bad(family.rekey().already_in_progress()));
@@ -160,8 +214,9 @@ async fn init(ctx: SysCtx, params: InitParams, family: Family) -> Answer {
     let current = seal_config(&ctx).await?;
     let verification = if params.require_verification { Verification::Required } else { Verification::No };
     let rekey = Rekey::start(family.rekey(), current, target, verification, fresh_nonce()?);
-    let answer = shown(family, Some(&rekey), current.threshold());
-    Begun::start(&ctx, held, family, rekey);
+    let work = NewShares { rekey, recipients, backup: params.backup };
+    let answer = shown(family, Some(&work), current.threshold());
+    Begun::start(&ctx, held, family, work);
     answer
 }
 
@@ -181,8 +236,9 @@ fn share(params: &ShareParams, family: Family) -> Result<Share, EngineError> {
     }
 }
 
-fn copy(rekey: &Rekey) -> Result<Rekey, EngineError> {
-    rekey.duplicate().map_err(|_| EngineError::internal("no memory could be had for a key"))
+fn copy(work: &NewShares) -> Result<NewShares, EngineError> {
+    let rekey = work.rekey.duplicate().map_err(|_| EngineError::internal("no memory could be had for a key"))?;
+    Ok(NewShares { rekey, recipients: work.recipients.clone(), backup: work.backup })
 }
 
 async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
@@ -191,7 +247,7 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     let mut held = ctx.pass.owner().keys.alone().await;
     let none = || EngineError::bad(family.rekey().none_in_progress());
     let mut next = copy(Begun::seen(&held, family).ok_or_else(none)?)?;
-    let added = next.add(&params.nonce, share).map_err(|error| EngineError::bad(error.to_string()));
+    let added = next.rekey.add(&params.nonce, share).map_err(|error| EngineError::bad(error.to_string()));
     let outcome = match added {
         Ok(RoundProgress::More) => {
             let answer = shown(family, Some(&next), next.round().required());
@@ -211,11 +267,18 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     }
 }
 
-fn finish(ctx: &SysCtx, held: Held<Rekey>, rekey: Rekey, family: Family) -> Answer {
+fn finish(ctx: &SysCtx, held: Held<NewShares>, work: NewShares, family: Family) -> Answer {
     let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
+    let NewShares { rekey, recipients, backup } = work;
     let nonce = rekey.round().nonce().to_owned();
     let new = UnsealKey::generate().map_err(no_randomness)?;
     let (shares, finished) = rekey.finish(new, fresh_nonce()?).map_err(no_randomness)?;
+    let out = recipients.hand_out(&shares).map_err(|error| refusal("", error))?;
+    if backup {
+        let kept = encode("backup of shares", &recipients.backup(&nonce, &out));
+        place(ctx).put(BACKUP, kept.map_err(|error| EngineError::internal(error.to_string()))?)?;
+    }
+    let fingerprints = recipients.fingerprints();
     let due = match finished {
         Finished::InForce(key, config) => {
             put_in_force(ctx, held, key, &config)?;
@@ -223,17 +286,17 @@ fn finish(ctx: &SysCtx, held: Held<Rekey>, rekey: Rekey, family: Family) -> Answ
         }
         Finished::Verify(rekey) => {
             let due = nonce_of(&rekey);
-            Begun::advance(ctx, held, rekey);
+            Begun::advance(ctx, held, NewShares { rekey, recipients, backup });
             due
         }
     };
     let mut data = json!({
         "nonce": nonce,
         "complete": true,
-        "keys": shares.iter().map(|s| s.to_hex().dangerous_expose().to_owned()).collect::<Vec<_>>(),
-        "keys_base64": shares.iter().map(|s| s.to_base64().dangerous_expose().to_owned()).collect::<Vec<_>>(),
-        "pgp_fingerprints": Value::Null,
-        "backup": false,
+        "keys": out.keys,
+        "keys_base64": out.keys_base64,
+        "pgp_fingerprints": fingerprints,
+        "backup": backup,
         "verification_required": due.is_some(),
     });
     if due.is_some() || family == Family::Token {
@@ -243,7 +306,12 @@ fn finish(ctx: &SysCtx, held: Held<Rekey>, rekey: Rekey, family: Family) -> Answ
 }
 
 /// The new key seals the root key as soon as the request's batch is durable.
-fn put_in_force(ctx: &SysCtx, mut held: Held<Rekey>, key: UnsealKey, config: &SealConfig) -> Result<(), EngineError> {
+fn put_in_force(
+    ctx: &SysCtx,
+    mut held: Held<NewShares>,
+    key: UnsealKey,
+    config: &SealConfig,
+) -> Result<(), EngineError> {
     SealedStore::rekey(ctx.txn(), config, &key)
         .map_err(|_| EngineError::internal("the root key could not be sealed"))?;
     let pass = ctx.pass.clone();
@@ -272,7 +340,7 @@ async fn verification(ctx: SysCtx, _: NoParams, family: Family) -> Answer {
     family.check_open(&ctx)?;
     let held = ctx.pass.owner().keys.alone().await;
     let none = || EngineError::bad(family.rekey().no_configuration());
-    shown_verification(family, Begun::seen(&held, family).ok_or_else(none)?)
+    shown_verification(family, &Begun::seen(&held, family).ok_or_else(none)?.rekey)
 }
 
 async fn verify(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
@@ -281,9 +349,9 @@ async fn verify(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     let mut held = ctx.pass.owner().keys.alone().await;
     let none = || EngineError::bad(family.rekey().no_configuration());
     let mut next = copy(Begun::seen(&held, family).ok_or_else(none)?)?;
-    match next.verify(&params.nonce, share) {
+    match next.rekey.verify(&params.nonce, share) {
         Ok(Verified::More) => {
-            let answer = shown_verification(family, &next);
+            let answer = shown_verification(family, &next.rekey);
             Begun::advance(&ctx, held, next);
             answer
         }
@@ -304,8 +372,8 @@ async fn restart(ctx: SysCtx, params: CancelParams, family: Family) -> Answer {
     let none = || EngineError::bad(family.rekey().no_configuration());
     let mut next = copy(Begun::seen(&held, family).ok_or_else(none)?)?;
     Begun::check_restart(&held, &ctx, family, &params.nonce)?;
-    next.restart_verification(fresh_nonce()?).map_err(|error| EngineError::bad(error.to_string()))?;
-    let answer = shown_verification(family, &next);
+    next.rekey.restart_verification(fresh_nonce()?).map_err(|error| EngineError::bad(error.to_string()))?;
+    let answer = shown_verification(family, &next.rekey);
     Begun::advance(&ctx, held, next);
     answer
 }

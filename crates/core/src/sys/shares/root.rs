@@ -1,12 +1,15 @@
 //! A new root token from the shares: `sys/generate-root-token/…` with a token, `sys/generate-root/…` without; and
 //! `sys/decode-token`, which takes the one-time password off the result.
 
+use super::work::Operation;
 use super::{Begun, CancelParams, Family, Held, ShareParams, authenticate, fresh_nonce, parse_share, seal_config};
+use crate::recipients::{refusal, token_for};
 use crate::sys::SysCtx;
 use crate::token::{NewToken, issue};
 use bulla_crypto::random;
 use bulla_kit::{Answer, EngineError, NoParams, Params, Reply, Route};
-use bulla_seal::{Purpose, RootGeneration, RoundProgress, decode_token};
+use bulla_pgp::PgpKey;
+use bulla_seal::{Purpose, RootGeneration, RoundProgress, ShareRound, decode_token};
 use bulla_secret::SecretText;
 use serde_json::{Map, Value, json};
 
@@ -56,10 +59,33 @@ fn update_route(route: Route<SysCtx>, family: Family) -> Route<SysCtx> {
     route.help("Present an unseal share.", "The last one gives the token.").update(move |ctx, p| update(ctx, p, family))
 }
 
+/// An attempt, and whom its token is for.
+pub struct Attempt {
+    generation: RootGeneration,
+    recipient: Option<PgpKey>,
+}
+
+impl Operation for Attempt {
+    fn round(&self) -> &ShareRound {
+        self.generation.round()
+    }
+}
+
+impl Attempt {
+    fn duplicate(&self) -> Self {
+        Self { generation: self.generation.duplicate(), recipient: self.recipient.clone() }
+    }
+
+    fn fingerprint(&self) -> String {
+        self.recipient.as_ref().map(|key| key.fingerprint().to_owned()).unwrap_or_default()
+    }
+}
+
 /// What an answer tells besides the state of the round.
 #[derive(Default)]
 struct Extra<'a> {
     otp: &'a str,
+    fingerprint: String,
     /// The token, once it is made.
     encoded: Option<&'a str>,
     /// Answers to shares tell other members than those to starts.
@@ -76,7 +102,7 @@ fn shown(family: Family, made: Option<(&str, u8)>, required: u8, extra: &Extra<'
     let length = if extra.of_update { 0 } else { TOKEN_LENGTH };
     if family == Family::Legacy || made.is_some() {
         out.insert("nonce".into(), made.map_or("", |(nonce, _)| nonce).into());
-        out.insert("pgp_fingerprint".into(), "".into());
+        out.insert("pgp_fingerprint".into(), extra.fingerprint.as_str().into());
     }
     if family == Family::Legacy || !extra.of_update {
         out.insert("otp".into(), extra.otp.into());
@@ -92,35 +118,41 @@ fn shown(family: Family, made: Option<(&str, u8)>, required: u8, extra: &Extra<'
     Ok(if family == Family::Legacy { reply.bare() } else { reply })
 }
 
-fn state(generation: &RootGeneration) -> (&str, u8) {
-    (generation.round().nonce(), generation.round().progress())
+fn state(attempt: &Attempt) -> (&str, u8) {
+    (attempt.round().nonce(), attempt.round().progress())
 }
 
 async fn status(ctx: SysCtx, _: NoParams, family: Family) -> Answer {
     family.check_open(&ctx)?;
     let held = ctx.pass.owner().keys.root_generation().await;
     let required = seal_config(&ctx).await?.threshold();
-    shown(family, Begun::seen(&held, family).map(state), required, &Extra::default())
+    let seen = Begun::seen(&held, family);
+    let fingerprint = seen.map(Attempt::fingerprint).unwrap_or_default();
+    shown(family, seen.map(state), required, &Extra { fingerprint, ..Extra::default() })
 }
 
 async fn start(ctx: SysCtx, params: AttemptParams, family: Family) -> Answer {
     family.check_open(&ctx)?;
-    if !params.pgp_key.is_empty() {
-        return Err(EngineError::bad("encrypting the root token to a PGP key is not available yet"));
-    }
-    let own = params.otp.is_empty();
-    let otp = if own { random::base62(TOKEN_LENGTH).map_err(|_| no_randomness())? } else { params.otp };
     let required = seal_config(&ctx).await?.threshold();
-    let generation = RootGeneration::start(required, fresh_nonce()?, SecretText::from(otp.clone()), TOKEN_LENGTH)
-        .map_err(|error| EngineError::bad(error.to_string()))?;
+    let for_key = params.otp.is_empty() && !params.pgp_key.is_empty();
+    let own = params.otp.is_empty() && !for_key;
+    let otp = if own { random::base62(TOKEN_LENGTH).map_err(|_| no_randomness())? } else { params.otp };
+    let attempt = if for_key {
+        let key = PgpKey::parse(&params.pgp_key, ctx.now()).map_err(|e| refusal("error parsing PGP key: ", e))?;
+        Attempt { generation: RootGeneration::for_key(required, fresh_nonce()?), recipient: Some(key) }
+    } else {
+        let generation = RootGeneration::start(required, fresh_nonce()?, SecretText::from(otp.clone()), TOKEN_LENGTH)
+            .map_err(|error| EngineError::bad(error.to_string()))?;
+        Attempt { generation, recipient: None }
+    };
     let held = ctx.pass.owner().keys.root_generation().await;
     if held.is_some() {
         return Err(EngineError::bad(Purpose::RootGeneration.already_in_progress()));
     }
     // A password that the caller brought along is not repeated.
-    let extra = Extra { otp: if own { &otp } else { "" }, ..Extra::default() };
-    let answer = shown(family, Some(state(&generation)), required, &extra);
-    Begun::start(&ctx, held, family, generation);
+    let extra = Extra { otp: if own { &otp } else { "" }, fingerprint: attempt.fingerprint(), ..Extra::default() };
+    let answer = shown(family, Some(state(&attempt)), required, &extra);
+    Begun::start(&ctx, held, family, attempt);
     answer
 }
 
@@ -152,9 +184,14 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     let none = || EngineError::bad(Purpose::RootGeneration.none_in_progress());
     let mut next = Begun::seen(&held, family).ok_or_else(none)?.duplicate();
     let required = next.round().required();
-    let outcome = match next.add(&params.nonce, share) {
+    let outcome = match next.generation.add(&params.nonce, share) {
         Ok(RoundProgress::More) => {
-            let answer = shown(family, Some(state(&next)), required, &Extra { of_update: true, ..Extra::default() });
+            let answer = shown(
+                family,
+                Some(state(&next)),
+                required,
+                &Extra { of_update: true, fingerprint: next.fingerprint(), ..Extra::default() },
+            );
             Begun::advance(&ctx, held, next);
             return answer;
         }
@@ -179,15 +216,19 @@ fn aborted(error: EngineError) -> EngineError {
 }
 
 /// The token is written in the request's own batch; it counts together with the end of the operation.
-async fn finish(ctx: &SysCtx, held: Held<RootGeneration>, generation: RootGeneration, family: Family) -> Answer {
+async fn finish(ctx: &SysCtx, held: Held<Attempt>, attempt: Attempt, family: Family) -> Answer {
     let id = format!("s.{}", random::base62(TOKEN_LENGTH - 2).map_err(|_| no_randomness())?);
-    let nonce = generation.round().nonce().to_owned();
-    let required = generation.round().required();
+    let nonce = attempt.round().nonce().to_owned();
+    let required = attempt.round().required();
     let new = NewToken::root(ctx.ctx.request.namespace, Some(id));
     let issued = issue(ctx.txn(), new, ctx.now()).await?;
-    let encoded = generation.finish(&issued.id).map_err(|error| EngineError::internal(error.to_string()))?;
+    let fingerprint = attempt.fingerprint();
+    let encoded = match &attempt.recipient {
+        Some(key) => token_for(key, &issued.id).map_err(|error| refusal("", error))?,
+        None => attempt.generation.finish(&issued.id).map_err(|error| EngineError::internal(error.to_string()))?,
+    };
     Begun::end(ctx, held);
-    let extra = Extra { encoded: Some(&encoded), of_update: true, ..Extra::default() };
+    let extra = Extra { encoded: Some(&encoded), of_update: true, fingerprint, ..Extra::default() };
     shown(family, Some((&nonce, required)), required, &extra)
 }
 

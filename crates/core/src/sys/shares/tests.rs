@@ -153,3 +153,64 @@ async fn new_shares_that_could_not_be_recorded_never_come_into_force() {
     server.core.seal(Duration::from_secs(1), 0).await;
     server.unseal(&server.shares).await.unwrap();
 }
+
+#[cfg(feature = "pgp")]
+mod pgp_keys {
+    use super::*;
+    use pgp::composed::{Deserializable, Message, SignedSecretKey};
+    use pgp::types::Password;
+
+    const PUBLIC: &str = include_str!("../../../../rules/pgp/testdata/curve.pub.asc");
+    const SECRET: &str = include_str!("../../../../rules/pgp/testdata/curve.sec.asc");
+    const FINGERPRINT: &str = "852c9a1be7397d557a3cdec52d4e09664ee34248";
+
+    fn opened(message: &[u8]) -> String {
+        let (key, _) = SignedSecretKey::from_armor_single(SECRET.as_bytes()).unwrap();
+        let message = Message::from_bytes(message).unwrap();
+        message.decrypt(&Password::empty(), &key).unwrap().as_data_string().unwrap()
+    }
+
+    #[tokio::test]
+    async fn shares_for_pgp_keys_unseal_once_decrypted_and_are_kept_if_asked() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        let asked = json!({ "secret_shares": 2, "secret_threshold": 2, "pgp_keys": [PUBLIC, PUBLIC], "backup": true });
+        let begun = server.write(INIT, asked).await.ok();
+        assert_eq!(begun["pgp_fingerprints"], json!([FINGERPRINT, FINGERPRINT]));
+        let done = server.write(UPDATE, give(&server.shares[0], begun["nonce"].as_str().unwrap())).await.ok();
+        assert_eq!((&done["backup"], &done["pgp_fingerprints"]), (&json!(true), &begun["pgp_fingerprints"]));
+        let messages: Vec<&str> = done["keys"].as_array().unwrap().iter().map(|k| k.as_str().unwrap()).collect();
+        let shares: Vec<String> = messages.iter().map(|m| opened(&hex::decode(m).unwrap())).collect();
+        for path in ["sys/rotate/root/backup", "sys/rekey/backup"] {
+            let kept = server.read(path).await.ok();
+            assert_eq!((&kept["nonce"], &kept["keys"][FINGERPRINT]), (&begun["nonce"], &done["keys"]), "{path}");
+            assert_eq!(kept["keys_base64"][FINGERPRINT], done["keys_base64"]);
+        }
+        server.call(Operation::Delete, "sys/rotate/root/backup", json!({})).await.ok();
+        assert_eq!(server.read("sys/rotate/root/backup").await.error(), "no backed-up keys found");
+        server.core.seal(Duration::from_secs(1), 0).await;
+        server.unseal(&shares).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_root_token_for_a_pgp_key_works_once_decrypted() {
+        use base64::Engine as _;
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        let begun = server.write("sys/generate-root-token/attempt", json!({ "pgp_key": PUBLIC })).await.ok();
+        assert_eq!((&begun["pgp_fingerprint"], &begun["otp"]), (&json!(FINGERPRINT), &json!("")));
+        let given = give(&server.shares[0], begun["nonce"].as_str().unwrap());
+        let encoded = server.write("sys/generate-root-token/update", given).await.text("encoded_token");
+        let token = opened(&base64::engine::general_purpose::STANDARD.decode(encoded).unwrap());
+        server.call_as(Some(&token), Operation::Read, "sys/mounts", json!({})).await.ok();
+    }
+
+    #[tokio::test]
+    async fn bad_keys_begin_nothing() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        let asked = json!({ "secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["bm90IGEga2V5"] });
+        let refused = server.write(INIT, asked).await;
+        assert!(refused.error().starts_with("invalid rotation seal configuration: error parsing given PGP key"));
+        let refused = server.write("sys/generate-root-token/attempt", json!({ "pgp_key": SECRET })).await;
+        assert!(refused.error().contains("secret key"), "{refused:?}");
+        assert_eq!(server.read(INIT).await.ok()["started"], false);
+    }
+}

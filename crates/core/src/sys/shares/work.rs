@@ -1,9 +1,11 @@
 //! The operations on keys that are under way, and the locks that keep them apart. Lives from unseal to seal.
 
 use super::SysCtx;
+use super::rekey::NewShares;
+use super::root::Attempt;
 use crate::token::TokenHash;
 use bulla_kit::EngineError;
-use bulla_seal::{Asker, Purpose, Rekey, RootGeneration, ShareRound, UnsealKey};
+use bulla_seal::{Asker, Purpose, ShareRound, UnsealKey};
 use bulla_types::Time;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -63,22 +65,6 @@ pub trait Operation: Send + 'static {
     /// Nothing would be lost with it.
     fn is_untouched(&self) -> bool {
         self.round().progress() == 0
-    }
-}
-
-impl Operation for Rekey {
-    fn round(&self) -> &ShareRound {
-        self.round()
-    }
-
-    fn is_untouched(&self) -> bool {
-        self.round().progress() == 0 && self.verification_round().is_none()
-    }
-}
-
-impl Operation for RootGeneration {
-    fn round(&self) -> &ShareRound {
-        self.round()
     }
 }
 
@@ -156,15 +142,15 @@ impl<T: Operation> Begun<T> {
     }
 }
 
-impl Begun<Rekey> {
+impl Begun<NewShares> {
     /// Whether the presentation of the new shares may be started over. The new shares stay what they are, so that here
     /// the address is enough.
     ///
     /// # Errors
     /// It may not.
-    pub fn check_restart(held: &Held<Rekey>, ctx: &SysCtx, family: Family, nonce: &str) -> Result<(), EngineError> {
+    pub fn check_restart(held: &Held<NewShares>, ctx: &SysCtx, family: Family, nonce: &str) -> Result<(), EngineError> {
         let Some(begun) = held.as_ref() else { return Ok(()) };
-        let Some(round) = begun.operation.verification_round() else { return Ok(()) };
+        let Some(round) = begun.operation.rekey.verification_round() else { return Ok(()) };
         let asks = Initiator::of(ctx, family);
         begun.check(ctx, round, nonce, asks != Initiator::Unknown && asks == begun.initiator)
     }
@@ -172,8 +158,8 @@ impl Begun<Rekey> {
 
 /// Keys and operations on them. Dropped, and so erased, by the seal.
 pub struct KeyWork {
-    rekey: Arc<Mutex<Option<Begun<Rekey>>>>,
-    root: Arc<Mutex<Option<Begun<RootGeneration>>>>,
+    rekey: Arc<Mutex<Option<Begun<NewShares>>>>,
+    root: Arc<Mutex<Option<Begun<Attempt>>>>,
     /// Kept while unsealed, so that a new root key can be sealed without asking for shares.
     unseal_key: parking_lot::Mutex<Arc<UnsealKey>>,
 }
@@ -185,11 +171,11 @@ impl KeyWork {
 
     /// The place of a rekey. Everything that changes keys holds this lock until the change is in force: a keyring sealed
     /// under a root key that is being replaced would be lost.
-    pub async fn alone(&self) -> Held<Rekey> {
+    pub async fn alone(&self) -> Held<NewShares> {
         Arc::clone(&self.rekey).lock_owned().await
     }
 
-    pub async fn root_generation(&self) -> Held<RootGeneration> {
+    pub async fn root_generation(&self) -> Held<Attempt> {
         Arc::clone(&self.root).lock_owned().await
     }
 
