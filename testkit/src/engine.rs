@@ -3,12 +3,14 @@
 //! Not here: tokens, policies, leases, HTTP. A call finds the route, runs the existence check, calls the handler and
 //! commits, as the server does.
 
+use crate::machine::Machine;
 use bulla_barrier::{Barrier, BarrierError, Gate, Txn, View};
 use bulla_kit::{
     Answer, Body, BodyLimits, CallerInfo, Captures, Ctx, Engine, EngineError, Input, LoginIntent, LoginLease,
     MountInfo, MountSettings, Reply, RequestInfo, Services, Setup, TokenLimits,
 };
 use bulla_physical::Store;
+use bulla_physical::failing::Device;
 use bulla_types::{NamespaceId, Operation, RequestPath, ScopeId, Seconds, Time};
 use indexmap::IndexMap;
 use std::net::IpAddr;
@@ -29,6 +31,8 @@ pub struct EngineBench {
     pub headers: Vec<(String, String)>,
     /// The client's address.
     pub remote: Option<IpAddr>,
+    /// Below the store, if the bench has one that can fail.
+    machine: Option<Machine>,
 }
 
 struct System;
@@ -42,9 +46,19 @@ impl Services for System {
 impl EngineBench {
     /// A fresh mount at `bench/` over an empty store. Time begins at 2024-01-01.
     pub fn new(engine: Arc<dyn Engine>) -> Self {
-        let gate = Gate::default();
-        assert!(gate.open(fresh_barrier(), ()), "a new gate is closed");
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime for tests");
+        Self::over(engine, opened(fresh_barrier()), runtime())
+    }
+
+    /// As [`EngineBench::new`], over a device whose writes can be made to fail and that survives a
+    /// [`EngineBench::restart`].
+    pub fn on_device(engine: Arc<dyn Engine>) -> Self {
+        let runtime = runtime();
+        let machine = runtime.block_on(Machine::installed());
+        let gate = opened(runtime.block_on(machine.switched_on()));
+        Self { machine: Some(machine), ..Self::over(engine, gate, runtime) }
+    }
+
+    fn over(engine: Arc<dyn Engine>, gate: Gate<()>, runtime: Runtime) -> Self {
         let mount = MountInfo {
             path: "bench/".into(),
             accessor: "bench_00000000".into(),
@@ -55,7 +69,25 @@ impl EngineBench {
             max_ttl: Seconds(2_764_800),
         };
         let now = Time::from_unix(1_704_067_200);
-        Self { engine, gate, runtime, now, mount, caller: CallerInfo::default(), headers: Vec::new(), remote: None }
+        let (caller, headers) = (CallerInfo::default(), Vec::new());
+        Self { engine, gate, runtime, now, mount, caller, headers, remote: None, machine: None }
+    }
+
+    /// The device of [`EngineBench::on_device`].
+    ///
+    /// # Panics
+    /// The bench has none.
+    pub fn device(&self) -> &Device {
+        &self.machine.as_ref().expect("a bench on a device").device
+    }
+
+    /// Loses power and comes back: what is not durable is gone, time goes on.
+    ///
+    /// # Panics
+    /// The bench has no device.
+    pub fn restart(&mut self) {
+        let machine = self.machine.as_ref().expect("a bench on a device");
+        self.gate = opened(self.runtime.block_on(machine.switched_on()));
     }
 
     /// The same mount and store under another engine.
@@ -233,11 +265,11 @@ impl EngineBench {
         })
     }
 
-    /// How many records the store holds, those of the barrier itself left out (it has none on the bench).
+    /// How many records the store holds, those of the barrier itself left out.
     pub fn records(&self) -> usize {
         let pass = self.gate.pass().expect("the gate is open");
         let snapshot = pass.barrier().store().snapshot().expect("the store is open");
-        self.runtime.block_on(snapshot.scan_keys(&[0], &[0xff], usize::MAX)).expect("the store can be read").len()
+        self.runtime.block_on(snapshot.scan_keys(&[1], &[0xff], usize::MAX)).expect("the store can be read").len()
     }
 
     /// Whether any key or value of the store holds `text` as it is.
@@ -263,6 +295,16 @@ impl EngineBench {
             Err(error) => error,
         }
     }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime for tests")
+}
+
+fn opened(barrier: Barrier) -> Gate<()> {
+    let gate = Gate::default();
+    assert!(gate.open(barrier, ()), "a new gate is closed");
+    gate
 }
 
 /// Keys that nobody has seen, over an empty store in memory.

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod engine;
 mod files;
+mod machine;
 mod memory;
 mod needles;
 mod process;

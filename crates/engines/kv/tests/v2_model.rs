@@ -1,173 +1,16 @@
-//! The versioned engine beside a small model in memory: random calls, the same answers.
+//! The versioned engine beside a small model in memory: random calls, power failures in the middle of writes and between
+//! them, the same answers and the same contents. `PROPTEST_CASES` says how many stories are told.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
+mod model;
 
+use bulla_physical::failing::Failure;
 use bulla_types::Seconds;
 use common::Story;
+use model::{Call, Mark, Model, PATHS};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-
-#[derive(Clone, Debug)]
-enum Call {
-    Write { path: usize, cas: Option<u64>, value: u8 },
-    Patch { path: usize, member: u8, value: Option<u8> },
-    Read { path: usize, version: u64 },
-    Delete { path: usize },
-    Mark { path: usize, how: Mark, versions: Vec<u64> },
-    Settings { path: usize, max_versions: u32, delete_after: u64 },
-    Forget { path: usize },
-    Config { max_versions: u32, delete_after: i64 },
-    Wait { seconds: u64 },
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Mark {
-    Delete,
-    Undelete,
-    Destroy,
-}
-
-#[derive(Clone, Default)]
-struct Version {
-    data: BTreeMap<String, u8>,
-    dies: Option<u64>,
-    destroyed: bool,
-}
-
-#[derive(Default)]
-struct Secret {
-    current: u64,
-    oldest: u64,
-    versions: BTreeMap<u64, Version>,
-    max_versions: u32,
-    delete_after: u64,
-}
-
-/// Times in seconds since the beginning.
-#[derive(Default)]
-struct Model {
-    secrets: BTreeMap<usize, Secret>,
-    max_versions: u32,
-    delete_after: i64,
-    now: u64,
-}
-
-impl Model {
-    fn dies(&self, path: usize) -> Option<u64> {
-        let own = self.secrets.get(&path).map_or(0, |s| s.delete_after);
-        let span = match (self.delete_after, own) {
-            (-1, _) | (0, 0) => return None,
-            (0, own) => own,
-            (mount, 0) => mount.unsigned_abs(),
-            (mount, own) => own.min(mount.unsigned_abs()),
-        };
-        Some(self.now + span)
-    }
-
-    fn add(&mut self, path: usize, data: BTreeMap<String, u8>) -> u64 {
-        let dies = self.dies(path);
-        let secret = self.secrets.entry(path).or_default();
-        secret.current += 1;
-        secret.versions.insert(secret.current, Version { data, dies, destroyed: false });
-        let limit = u64::from(match secret.max_versions.max(self.max_versions) {
-            0 => 10,
-            some => some,
-        });
-        if secret.current - secret.oldest >= limit {
-            secret.oldest = secret.current - limit + 1;
-            let oldest = secret.oldest;
-            secret.versions.retain(|number, _| *number >= oldest);
-        }
-        secret.current
-    }
-
-    fn live(&self, version: &Version) -> bool {
-        !version.destroyed && version.dies.is_none_or(|at| at > self.now)
-    }
-
-    /// Status, and the data or version number that the answer has to show.
-    fn play(&mut self, call: &Call) -> (u16, Value) {
-        match call {
-            Call::Write { path, cas, value } => {
-                let current = self.secrets.get(path).map_or(0, |s| s.current);
-                if cas.is_some_and(|cas| cas != current) {
-                    return (400, Value::Null);
-                }
-                (200, json!(self.add(*path, BTreeMap::from([("v".to_owned(), *value)]))))
-            }
-            Call::Patch { path, member, value } => {
-                let newest = self.secrets.get(path).and_then(|s| s.versions.get(&s.current)).cloned();
-                let Some(mut version) = newest.filter(|v| self.live(v)) else { return (404, Value::Null) };
-                let name = format!("m{member}");
-                match value {
-                    Some(value) => version.data.insert(name, *value),
-                    None => version.data.remove(&name),
-                };
-                (200, json!(self.add(*path, version.data)))
-            }
-            Call::Read { path, version } => {
-                let found = self
-                    .secrets
-                    .get(path)
-                    .and_then(|s| s.versions.get(if *version == 0 { &s.current } else { version }));
-                match found {
-                    Some(version) if self.live(version) => (200, json!(version.data)),
-                    _ => (404, Value::Null),
-                }
-            }
-            Call::Delete { path } => {
-                let current = self.secrets.get(path).map_or(0, |s| s.current);
-                self.mark(*path, Mark::Delete, &[current]);
-                (204, Value::Null)
-            }
-            Call::Mark { path, how, versions } => {
-                self.mark(*path, *how, versions);
-                (204, Value::Null)
-            }
-            Call::Settings { path, max_versions, delete_after } => {
-                let secret = self.secrets.entry(*path).or_default();
-                (secret.max_versions, secret.delete_after) = (*max_versions, *delete_after);
-                (204, Value::Null)
-            }
-            Call::Forget { path } => {
-                self.secrets.remove(path);
-                (204, Value::Null)
-            }
-            Call::Config { max_versions, delete_after } => {
-                (self.max_versions, self.delete_after) = (*max_versions, *delete_after);
-                (204, Value::Null)
-            }
-            Call::Wait { seconds } => {
-                self.now += seconds;
-                (0, Value::Null)
-            }
-        }
-    }
-
-    fn mark(&mut self, path: usize, how: Mark, versions: &[u64]) {
-        let (dies, now) = (self.dies(path), self.now);
-        let Some(secret) = self.secrets.get_mut(&path) else { return };
-        for number in versions {
-            let Some(version) = secret.versions.get_mut(number).filter(|v| !v.destroyed) else { continue };
-            match how {
-                Mark::Delete if version.dies.is_none_or(|at| at > now) => version.dies = Some(now),
-                Mark::Delete => {}
-                Mark::Undelete => version.dies = dies,
-                Mark::Destroy => version.destroyed = true,
-            }
-        }
-    }
-
-    /// A metadata record a secret, a value for each version that is not destroyed, perhaps the configuration.
-    fn records(&self) -> usize {
-        self.secrets.values().map(|s| 1 + s.versions.values().filter(|v| !v.destroyed).count()).sum()
-    }
-}
-
-/// Paths of which one is a folder of another, and one looks like a sub-tree.
-const PATHS: [&str; 4] = ["a", "a/b", "data/ä b", "config"];
 
 fn play(kv: &mut Story, call: &Call) -> (u16, Value) {
     let told = match call {
@@ -205,6 +48,13 @@ fn play(kv: &mut Story, call: &Call) -> (u16, Value) {
             kv.bench.advance(Seconds(*seconds));
             return (0, Value::Null);
         }
+        Call::Crash { nth, how } => {
+            match how {
+                Some(how) => kv.bench.device().fail_at(*nth, *how),
+                None => kv.bench.restart(),
+            }
+            return (0, Value::Null);
+        }
     };
     let shown = match call {
         Call::Read { .. } => told.data["data"].clone(),
@@ -214,10 +64,44 @@ fn play(kv: &mut Story, call: &Call) -> (u16, Value) {
     (told.status, shown)
 }
 
+/// What [`Model::shown`] shows, as the engine tells it.
+fn look(kv: &Story) -> Value {
+    let secrets: Vec<Value> = PATHS.iter().map(|path| look_at(kv, path)).collect();
+    let config = kv.ask("GET config").data;
+    json!({
+        "secrets": secrets,
+        "max_versions": config["max_versions"],
+        "delete_version_after": config["delete_version_after"],
+    })
+}
+
+fn look_at(kv: &Story, path: &str) -> Value {
+    let metadata = kv.ask(&format!("GET metadata/{path}")).data;
+    let Some(versions) = metadata["versions"].as_object() else { return Value::Null };
+    let versions = versions.iter().map(|(number, version)| {
+        let read = kv.ask(&format!("GET data/{path}?version={number}"));
+        assert!([200, 404].contains(&read.status), "{path} {number}: {}", read.text);
+        let shown = json!({
+            "dies": version["deletion_time"],
+            "destroyed": version["destroyed"],
+            "data": read.data["data"],
+        });
+        (number.clone(), shown)
+    });
+    json!({
+        "current": metadata["current_version"],
+        "oldest": metadata["oldest_version"],
+        "max_versions": metadata["max_versions"],
+        "delete_version_after": metadata["delete_version_after"],
+        "versions": versions.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let path = || 0..PATHS.len();
     let versions = || prop::collection::vec(0..8_u64, 1..4);
     let how = prop_oneof![Just(Mark::Delete), Just(Mark::Undelete), Just(Mark::Destroy)];
+    let failure = prop_oneof![Just(Failure::Before), Just(Failure::After), Just(Failure::Torn), Just(Failure::Full)];
     let call = prop_oneof![
         6 => (path(), prop::option::weighted(0.3, 0..5_u64), any::<u8>()).prop_map(|(path, cas, value)| Call::Write { path, cas, value }),
         3 => (path(), 0..3_u8, prop::option::of(any::<u8>())).prop_map(|(path, member, value)| Call::Patch { path, member, value }),
@@ -228,20 +112,46 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         1 => path().prop_map(|path| Call::Forget { path }),
         1 => (0..5_u32, -1..4_i64).prop_map(|(max_versions, delete_after)| Call::Config { max_versions, delete_after }),
         2 => (0..3_u64).prop_map(|seconds| Call::Wait { seconds }),
+        2 => (1..4_u64, prop::option::weighted(0.8, failure)).prop_map(|(nth, how)| Call::Crash { nth, how }),
     ];
     prop::collection::vec(call, 1..60)
 }
 
+/// The call met the end of the machine, which then is switched on again: a write is there whole if it was durable, and
+/// not at all if it was not.
+fn come_back(kv: &mut Story, model: &mut Model, call: &Call, armed: Failure) {
+    if armed == Failure::After {
+        model.play(call);
+    }
+    kv.bench.restart();
+}
+
 proptest! {
     #[test]
-    fn answers_like_the_model(calls in calls()) {
-        let (mut kv, mut model) = (Story::v2(), Model::default());
+    fn answers_like_the_model_and_survives_like_it(calls in calls()) {
+        let (mut kv, mut model) = (Story::v2_on_device(), Model::default());
+        let mut armed = None;
         for (at, call) in calls.iter().enumerate() {
-            prop_assert_eq!(play(&mut kv, call), model.play(call), "call {}: {:?}", at, call);
+            if let Call::Crash { how, .. } = call {
+                armed = *how;
+            }
+            let told = play(&mut kv, call);
+            let met = armed.filter(|_| !matches!(call, Call::Crash { .. }) && !kv.bench.device().armed());
+            match met {
+                None => prop_assert_eq!(told, model.play(call), "call {}: {:?}", at, call),
+                Some(failure) => {
+                    prop_assert_eq!(told.0, 500, "call {}: {:?} was acknowledged", at, call);
+                    come_back(&mut kv, &mut model, call, failure);
+                    armed = None;
+                }
+            }
+            if met.is_some() || matches!(call, Call::Crash { how: None, .. }) {
+                prop_assert_eq!(look(&kv), model.shown(), "after call {}: {:?}", at, call);
+                prop_assert_eq!(kv.bench.records(), model.records(), "after call {}: {:?}", at, call);
+            }
         }
-        let configured = usize::from(kv.bench.records() > model.records());
-        prop_assert_eq!(kv.bench.records(), model.records() + configured);
-        let asked = calls.iter().any(|call| matches!(call, Call::Config { .. }));
-        prop_assert!(asked || configured == 0, "records are left behind");
+        kv.bench.restart();
+        prop_assert_eq!(look(&kv), model.shown());
+        prop_assert_eq!(kv.bench.records(), model.records(), "records are left behind or lost");
     }
 }

@@ -32,6 +32,12 @@ impl Story {
         Self { bench: EngineBench::new(bulla_kv::kv_v2()) }
     }
 
+    /// Versioned, on a device that can fail.
+    #[allow(dead_code, reason = "each test file uses its own part")]
+    pub fn v2_on_device() -> Self {
+        Self { bench: EngineBench::on_device(bulla_kv::kv_v2()) }
+    }
+
     /// `call` is a verb and a path, perhaps with a query, which then is the body.
     pub fn tell(&self, call: &str, body: &str) -> Told {
         let (verb, path) = call.split_once(' ').unwrap_or((call, ""));
