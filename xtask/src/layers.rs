@@ -59,7 +59,6 @@ const DOORS: [(&[&str], &[&str]); 8] = [
     (&["pgp", "rand_core"], &["crates/rules/pgp"]),
     (&["hyper", "hyper-util", "http", "http-body", "http-body-util"], &["crates/edge"]),
     (&["rustls", "tokio-rustls", "hyper-rustls", "rustls-webpki"], &["crates/edge"]),
-    (&["clap", "rpassword"], &["crates/edge"]),
     (&["mimalloc"], &["crates/base/secret"]),
     (&["bcrypt"], &["crates/auth/userpass"]),
     // No I/O and nothing to wait for below the store.
