@@ -68,3 +68,6 @@ impl Parameters for Unseen<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
