@@ -2,13 +2,15 @@
 //!
 //! `cargo run --release -p bulla-benches -- first` reads, writes and one connection, with the device's own speed beside.
 //! `… -- first --perf` shows, too, where the server's time goes.
+//! `… -- folder [count]` fills one folder with so many secrets (1 000 000) and pages through it; not pinned.
 //!
-//! Needs `taskset`, `wrk` and, for the second, `perf`. `BULLA_BIN` names the server, `BULLA_BENCH_DATA` the folder for its
+//! Needs, for `first`, `taskset`, `wrk` and perhaps `perf`. `BULLA_BIN` names the server, `BULLA_BENCH_DATA` the folder for its
 //! store (a temporary one if not given), `BULLA_BENCH_SECONDS` how long each load runs (10).
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod device;
 mod first;
+mod folder;
 mod perf;
 mod wrk;
 
@@ -19,8 +21,10 @@ fn main() -> ExitCode {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["first"] => first::run(false),
         ["first", "--perf"] => first::run(true),
+        ["folder"] => folder::run(1_000_000),
+        ["folder", count] if count.parse::<usize>().is_ok() => folder::run(count.parse().unwrap_or_default()),
         _ => {
-            eprintln!("usage: bulla-benches first [--perf]");
+            eprintln!("usage: bulla-benches first [--perf] | folder [count]");
             return ExitCode::FAILURE;
         }
     }
