@@ -149,7 +149,12 @@ impl Txn {
         pending.writes.range::<[u8], _>(bounds).map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
-    /// Keys in `[start, end)` as stored; also remembered as read.
+    /// The group that the transaction's snapshot shows last.
+    pub(crate) fn seq(&self) -> u64 {
+        self.snapshot.seq()
+    }
+
+    /// Keys in `[start, end)` as stored.
     pub(crate) async fn stored_keys(
         &self,
         start: &[u8],
