@@ -47,6 +47,10 @@ pub fn run(count: usize) {
     let _ = client.post("kv2/data/f/new", write).ok();
     println!("{:<34} {:>10.1}", "a new secret meanwhile", ms(begin.elapsed()));
     look.page("first page after it", "");
+    // Nobody knows without looking whether the sub-folder is still there.
+    let _ = client.post("kv2/data/f/sub/only", json!({ "data": {} })).ok();
+    let _ = client.delete("kv2/metadata/f/sub/only").ok();
+    look.page("first page, scanned anew", "");
 }
 
 fn name(number: usize) -> String {
