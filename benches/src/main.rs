@@ -3,13 +3,15 @@
 //! `cargo run --release -p bulla-benches -- first` reads, writes and one connection, with the device's own speed beside.
 //! `… -- first --perf` shows, too, where the server's time goes.
 //! `… -- leases` makes a million leases (`BULLA_BENCH_LEASES`) and lets a tenth of them end at once.
+//! `… -- folder [count]` fills one folder with so many secrets (1 000 000) and pages through it; not pinned.
 //!
-//! Needs `taskset`, `wrk` and, for the second, `perf`. `BULLA_BIN` names the server, `BULLA_BENCH_DATA` the folder for its
+//! Needs, for `first`, `taskset`, `wrk` and perhaps `perf`. `BULLA_BIN` names the server, `BULLA_BENCH_DATA` the folder for its
 //! store (a temporary one if not given), `BULLA_BENCH_SECONDS` how long each load runs (10).
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod device;
 mod first;
+mod folder;
 mod leases;
 mod perf;
 mod wrk;
@@ -22,8 +24,10 @@ fn main() -> ExitCode {
         ["first"] => first::run(false),
         ["first", "--perf"] => first::run(true),
         ["leases"] => leases::run(),
+        ["folder"] => folder::run(1_000_000),
+        ["folder", count] if count.parse::<usize>().is_ok() => folder::run(count.parse().unwrap_or_default()),
         _ => {
-            eprintln!("usage: bulla-benches first [--perf] | leases");
+            eprintln!("usage: bulla-benches first [--perf] | leases | folder [count]");
             return ExitCode::FAILURE;
         }
     }

@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use bulla_barrier::{Barrier, BarrierError, Gate, Txn, View};
 use bulla_kit::{
     Answer, Body, BodyLimits, CallerInfo, Captures, Ctx, Engine, EngineError, Input, LoginIntent, LoginLease,
-    MountInfo, MountSettings, Reply, RequestInfo, Services, Setup, TokenLimits,
+    MountInfo, MountSettings, Reply, RequestInfo, Rights, Services, Setup, TokenLimits,
 };
 use bulla_physical::Store;
 use bulla_physical::failing::Device;
@@ -31,6 +31,8 @@ pub struct EngineBench {
     pub headers: Vec<(String, String)>,
     /// The client's address.
     pub remote: Option<IpAddr>,
+    /// What the caller may do elsewhere; everything, unless a test says otherwise.
+    pub rights: Arc<dyn Rights>,
     /// Below the store, if the bench has one that can fail.
     machine: Option<Machine>,
 }
@@ -40,6 +42,19 @@ struct System;
 impl Services for System {
     fn system_ttls(&self) -> (Seconds, Seconds) {
         (Seconds(2_764_800), Seconds(2_764_800))
+    }
+}
+
+/// The root token's.
+struct AllRights;
+
+impl Rights for AllRights {
+    fn may(&self, _: Operation, _: &RequestPath, _: &[&str]) -> bool {
+        true
+    }
+
+    fn is_denied(&self, _: &RequestPath) -> bool {
+        false
     }
 }
 
@@ -70,7 +85,8 @@ impl EngineBench {
         };
         let now = Time::from_unix(1_704_067_200);
         let (caller, headers) = (CallerInfo::default(), Vec::new());
-        Self { engine, gate, runtime, now, mount, caller, headers, remote: None, machine: None }
+        let rights = Arc::new(AllRights);
+        Self { engine, gate, runtime, now, mount, caller, headers, remote: None, rights, machine: None }
     }
 
     /// The device of [`EngineBench::on_device`].
@@ -205,6 +221,7 @@ impl EngineBench {
             request: Arc::new(request),
             caller: Arc::new(self.caller.clone()),
             services: Arc::new(System),
+            rights: Arc::clone(&self.rights),
         }
     }
 

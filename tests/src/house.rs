@@ -3,6 +3,7 @@
 
 use bulla_core::{Answer, Core, CoreConfig, ErrorKind, Outcome, Registry, Request};
 use bulla_kit::{Body, BodyLimits, Engine, EngineKind, MountSettings};
+use bulla_physical::Store;
 use bulla_physical::failing::Device;
 use bulla_secret::SecretText;
 use bulla_testkit::TestClock;
@@ -71,14 +72,28 @@ impl Told {
 impl House {
     /// An empty device, no keys yet.
     pub fn empty() -> Self {
-        let (device, clock) = (Device::new(), Arc::new(TestClock::default()));
-        let core = core(&device, &clock);
+        let device = Device::new();
+        Self::on(device.open(), device)
+    }
+
+    fn on(store: Store, device: Device) -> Self {
+        let clock = Arc::new(TestClock::default());
+        let core = core(store, &clock);
         Self { core, device, clock, shares: Vec::new(), threshold: 0, root: String::new() }
     }
 
     /// Initialised and unsealed.
     pub async fn ready(shares: usize, threshold: usize) -> Self {
-        let mut house = Self::empty();
+        Self::empty().initialised(shares, threshold).await
+    }
+
+    /// Initialised and unsealed, over a store of the test's own; the device is nobody's then.
+    pub async fn over(store: Store) -> Self {
+        Self::on(store, Device::new()).initialised(1, 1).await
+    }
+
+    async fn initialised(self, shares: usize, threshold: usize) -> Self {
+        let mut house = self;
         let init = json!({ "secret_shares": shares, "secret_threshold": threshold });
         let keys = house.ask(&From::default(), Operation::Update, "sys/init", init).await.ok();
         house.shares = texts(&keys["keys"]);
@@ -92,7 +107,7 @@ impl House {
     #[must_use]
     pub fn restarted(&self) -> Self {
         Self {
-            core: core(&self.device, &self.clock),
+            core: core(self.device.open(), &self.clock),
             device: self.device.clone(),
             clock: Arc::clone(&self.clock),
             shares: self.shares.clone(),
@@ -149,14 +164,17 @@ pub fn texts(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
-fn core(device: &Device, clock: &Arc<TestClock>) -> Arc<Core> {
+fn core(store: Store, clock: &Arc<TestClock>) -> Arc<Core> {
     let kv = |settings: &MountSettings| -> Result<Arc<dyn Engine>, String> {
         let is_v2 = settings.options.get("version").is_some_and(|v| v == "2");
         Ok(if is_v2 { bulla_kv::kv_v2() } else { bulla_kv::kv_v1() })
     };
-    let registry = Registry::default().with(EngineKind::Secrets, "kv", kv);
+    let registry = Registry::default()
+        .with(EngineKind::Secrets, "kv", kv)
+        .with(EngineKind::Auth, "userpass", |_| Ok(bulla_userpass::userpass()))
+        .with(EngineKind::Auth, "approle", |_| Ok(bulla_approle::approle()));
     let config = CoreConfig { api_audit_creation: true, ..CoreConfig::default() };
-    Core::new(config, device.open(), registry, Arc::clone(clock) as _)
+    Core::new(config, store, registry, Arc::clone(clock) as _)
 }
 
 fn told(answer: Answer) -> Told {

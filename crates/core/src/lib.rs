@@ -22,6 +22,7 @@ mod login;
 mod mounts;
 mod pipeline;
 mod policy;
+mod reach;
 mod recipients;
 mod record;
 mod refusal;

@@ -20,6 +20,7 @@ use crate::core::Core;
 use crate::lease::HandedOut;
 use crate::mounts::MountStore;
 use crate::policy::Generation;
+use crate::reach::Reach;
 use crate::request::Request;
 use crate::route::{Matched, Routed, route};
 use crate::state::{State, Unsealed};
@@ -29,7 +30,7 @@ use crate::wrapping::is_about_wrapping;
 use crate::{effects, envelope, lease, login, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
-use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
+use bulla_kit::{Access, Ctx, EngineError, Input, NoRights, Reply, RequestInfo, Rights};
 use bulla_policy::{Ask, Permit};
 use bulla_types::{NamespaceId, Operation, Time};
 use parking_lot::Mutex;
@@ -295,7 +296,7 @@ impl<'a> Attempt<'a> {
             parameters: &parameters,
             wrap_ttl: self.request.wrap.map(|w| w.ttl),
             limit: parameters.limit(),
-            route_needs_sudo: routed.is_some_and(|r| r.access() == Access::Sudo),
+            route_needs_sudo: routed.is_some_and(Routed::needs_sudo),
             now: self.now,
         };
         caller.acl.decide(&ask).map_err(|why| {
@@ -331,6 +332,7 @@ impl<'a> Attempt<'a> {
             request: Arc::new(info),
             caller: Arc::new(caller.as_ref().map(|c| c.info()).unwrap_or_default()),
             services: Arc::clone(self.core) as _,
+            rights: self.rights(caller.as_deref(), warrant),
         };
         let input = Input { operation, ..routed.input.clone() };
         let reply = match &routed.matched {
@@ -361,6 +363,17 @@ impl<'a> Attempt<'a> {
             Matched::Nothing => return Err(EngineError::UnsupportedPath),
         };
         Ok(routed.with_warnings(reply, &input))
+    }
+
+    /// Nobody has rights on an open route, whatever token was sent along.
+    fn rights(&self, caller: Option<&Caller>, warrant: &Warrant) -> Arc<dyn Rights> {
+        let (Some(caller), Warrant::Permit(_)) = (caller, warrant) else { return Arc::new(NoRights) };
+        Arc::new(Reach {
+            state: Arc::clone(&self.state),
+            acl: Arc::clone(&caller.acl),
+            wrap_ttl: self.request.wrap.map(|w| w.ttl),
+            now: self.now,
+        })
     }
 
     /// Whom a login is tried as, where failures lock the name out.

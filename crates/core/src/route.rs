@@ -4,7 +4,9 @@ use crate::request::Request;
 use crate::state::{Backend, Mount, State};
 use crate::sys::SysCtx;
 use bulla_barrier::View;
-use bulla_kit::{Access, Answer, Captures, Ctx, Engine, EngineError, Input, RawJson, Reply, Route, Routes, describe};
+use bulla_kit::{
+    Access, Answer, Body, Captures, Ctx, Engine, EngineError, Input, RawJson, Reply, Route, Routes, describe,
+};
 use bulla_types::{Operation, RequestPath};
 use serde_json::json;
 use std::sync::Arc;
@@ -28,16 +30,21 @@ pub struct Routed {
 
 /// The mount of a request and its route there; `None` = nothing is mounted at the path.
 pub fn route(state: &State, request: &Request) -> Option<Routed> {
-    let folder = matches!(request.operation, Operation::List | Operation::Scan);
-    let path = if folder { request.path.as_folder() } else { request.path.clone() };
+    route_to(state, &request.path, request.operation, &request.body)
+}
+
+/// As [`route`], for a path that need not be a request's.
+pub fn route_to(state: &State, path: &RequestPath, operation: Operation, body: &Arc<Body>) -> Option<Routed> {
+    let folder = matches!(operation, Operation::List | Operation::Scan);
+    let path = if folder { path.as_folder() } else { path.clone() };
     let (mount, rest) = state.mounts.find(path.as_str())?;
     let (matched, captures, folded) = match &mount.backend {
         Backend::Engine(engine) => {
-            let (found, captures, folded) = find(engine.routes(), rest, request.operation);
+            let (found, captures, folded) = find(engine.routes(), rest, operation);
             (Matched::Engine(Arc::clone(engine), found), captures, folded)
         }
         Backend::System(table) => {
-            let (found, captures, folded) = find(table, rest, request.operation);
+            let (found, captures, folded) = find(table, rest, operation);
             (Matched::System(Arc::clone(table), found), captures, folded)
         }
         Backend::Unknown => (Matched::Nothing, Captures::default(), None),
@@ -46,12 +53,7 @@ pub fn route(state: &State, request: &Request) -> Option<Routed> {
         Some(rest) => RequestPath::parse(&format!("{}{rest}", mount.record.path)).ok()?,
         None => path.clone(),
     };
-    let input = Input {
-        operation: request.operation,
-        path: folded.unwrap_or_else(|| rest.to_owned()),
-        captures,
-        body: Arc::clone(&request.body),
-    };
+    let input = Input { operation, path: folded.unwrap_or_else(|| rest.to_owned()), captures, body: Arc::clone(body) };
     Some(Routed { mount: Arc::clone(mount), matched, input, path: whole })
 }
 
@@ -70,6 +72,10 @@ impl Routed {
             Matched::System(table, Some(at)) => table.get(*at).map_or(Access::Token, |r| r.access),
             _ => Access::Token,
         }
+    }
+
+    pub fn needs_sudo(&self) -> bool {
+        self.access() == Access::Sudo
     }
 
     /// The name whose failed logins count together; `None` = this is no login that locks out.

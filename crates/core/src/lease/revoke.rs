@@ -9,7 +9,7 @@ use crate::sys::SysCtx;
 use crate::token::revoke_tree;
 use bulla_barrier::{BarrierError, Pass, Txn, View};
 use bulla_crypto::random;
-use bulla_kit::{CallerInfo, Ctx, Engine, EngineError, RawJson, RequestInfo, RevokeReason, SecretLease};
+use bulla_kit::{CallerInfo, Ctx, Engine, EngineError, NoRights, RawJson, RequestInfo, RevokeReason, SecretLease};
 use bulla_lease::{Retry, after_failure};
 use bulla_records::{EndingRecord, LeaseRecord, RevocationRecord};
 use bulla_types::{Operation, RequestPath, Seconds, Time};
@@ -193,6 +193,7 @@ pub fn engine_of(
         request: Arc::new(request),
         caller: Arc::new(CallerInfo::default()),
         services: Arc::clone(core) as _,
+        rights: Arc::new(NoRights),
     };
     Ok((Arc::clone(engine), ctx))
 }

@@ -50,6 +50,31 @@ pub trait Services: Send + Sync {
     fn system_ttls(&self) -> (Seconds, Seconds);
 }
 
+/// What the caller may do with a path that is not the request's own. Whoever acts on a place that the body names asks
+/// here: the policy has decided about the path of the request and about nothing else.
+pub trait Rights: Send + Sync {
+    /// Whether a request of the caller for `operation` at `path` (mount included) would be let through now, exactly as the
+    /// request itself was. `brings` names the members its body would have, each with a value that no rule can know.
+    fn may(&self, operation: Operation, path: &RequestPath, brings: &[&str]) -> bool;
+
+    /// Whether the caller's policies close `path` with `deny`.
+    fn is_denied(&self, path: &RequestPath) -> bool;
+}
+
+/// Nobody's: for public routes and for work that no request asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct NoRights;
+
+impl Rights for NoRights {
+    fn may(&self, _: Operation, _: &RequestPath, _: &[&str]) -> bool {
+        false
+    }
+
+    fn is_denied(&self, _: &RequestPath) -> bool {
+        true
+    }
+}
+
 /// A handler's context. Made by the pipeline once policy and audit have let the request through.
 #[derive(Clone)]
 pub struct Ctx {
@@ -59,11 +84,23 @@ pub struct Ctx {
     pub request: Arc<RequestInfo>,
     pub caller: Arc<CallerInfo>,
     pub services: Arc<dyn Services>,
+    /// See [`Ctx::caller_may`].
+    pub rights: Arc<dyn Rights>,
 }
 
 impl Ctx {
     pub fn txn(&self) -> &Arc<Txn> {
         self.view.txn()
+    }
+
+    /// See [`Rights::may`].
+    pub fn caller_may(&self, operation: Operation, path: &RequestPath, brings: &[&str]) -> bool {
+        self.rights.may(operation, path, brings)
+    }
+
+    /// See [`Rights::is_denied`].
+    pub fn caller_is_denied(&self, path: &RequestPath) -> bool {
+        self.rights.is_denied(path)
     }
 
     /// Random bytes from the system's generator.

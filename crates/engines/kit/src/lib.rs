@@ -25,7 +25,7 @@ pub use body::{Body, BodyError, BodyLimits};
 pub use bulla_barrier::{Page, View};
 pub use bulla_kit_derive::Params;
 pub use bulla_wire::RawJson;
-pub use ctx::{CallerInfo, Ctx, MountInfo, RequestInfo, Services};
+pub use ctx::{CallerInfo, Ctx, MountInfo, NoRights, RequestInfo, Rights, Services};
 pub use engine::{BoxFuture, Engine, EngineKind, LoginLease, MountSettings, RevokeReason, SecretLease, Setup};
 pub use error::EngineError;
 pub use field::{CommaList, Field, FieldKind, Flag, JsonObject, KeyValues, SignedDuration, Span};

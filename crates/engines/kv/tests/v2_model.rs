@@ -8,7 +8,7 @@ mod model;
 use bulla_physical::failing::Failure;
 use bulla_types::Seconds;
 use common::Story;
-use model::{Call, Mark, Model, PATHS};
+use model::{Call, Mark, Model, PATHS, Transfer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -44,6 +44,10 @@ fn play(kv: &mut Story, call: &Call) -> (u16, Value) {
             "POST config",
             &json!({ "max_versions": max_versions, "delete_version_after": delete_after }).to_string(),
         ),
+        Call::Transfer { path, to, how } => {
+            let verb = if *how == Transfer::Copy { "copy" } else { "move" };
+            kv.tell(&format!("POST {verb}/{}", PATHS[*path]), &json!({ "to": PATHS[*to] }).to_string())
+        }
         Call::Wait { seconds } => {
             kv.bench.advance(Seconds(*seconds));
             return (0, Value::Null);
@@ -101,6 +105,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
     let path = || 0..PATHS.len();
     let versions = || prop::collection::vec(0..8_u64, 1..4);
     let how = prop_oneof![Just(Mark::Delete), Just(Mark::Undelete), Just(Mark::Destroy)];
+    let transfer = prop_oneof![Just(Transfer::Copy), Just(Transfer::Move)];
     let failure = prop_oneof![Just(Failure::Before), Just(Failure::After), Just(Failure::Torn), Just(Failure::Full)];
     let call = prop_oneof![
         6 => (path(), prop::option::weighted(0.3, 0..5_u64), any::<u8>()).prop_map(|(path, cas, value)| Call::Write { path, cas, value }),
@@ -111,6 +116,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         1 => (path(), 0..5_u32, 0..4_u64).prop_map(|(path, max_versions, delete_after)| Call::Settings { path, max_versions, delete_after }),
         1 => path().prop_map(|path| Call::Forget { path }),
         1 => (0..5_u32, -1..4_i64).prop_map(|(max_versions, delete_after)| Call::Config { max_versions, delete_after }),
+        3 => (path(), path(), transfer).prop_map(|(path, to, how)| Call::Transfer { path, to, how }),
         2 => (0..3_u64).prop_map(|seconds| Call::Wait { seconds }),
         2 => (1..4_u64, prop::option::weighted(0.8, failure)).prop_map(|(nth, how)| Call::Crash { nth, how }),
     ];

@@ -1,15 +1,16 @@
 //! The open barrier: the keys in use and the transformation of names and values under them.
 
 use crate::error::BarrierError;
+use crate::folders::Folders;
 use crate::key::{Keyspace, PhysicalKey, hex};
 use arc_swap::ArcSwap;
 use bulla_crypto::{Aead, HmacKey, Siv, random};
-use bulla_physical::Store;
+use bulla_physical::{Store, Watcher};
 use bulla_seal::{Keyring, RootKey};
 use bulla_types::ScopeId;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 /// Version of the value frame: version (1) | term (4, BE) | nonce (12) | ciphertext | tag (16).
 const FRAME: u8 = 1;
@@ -34,13 +35,20 @@ pub struct Barrier {
     names: Siv,
     hash: HmacKey,
     encryptions: AtomicU64,
+    folders: Arc<Folders>,
 }
 
 impl Barrier {
     pub fn new(store: Store, root: RootKey, keyring: Keyring) -> Self {
         #[cfg(feature = "report-keys")]
         crate::report::keys(&root, &keyring);
+        let folders = Arc::new(Folders::new(keyring.names_cipher()));
+        let watcher: Weak<dyn Watcher> = Arc::downgrade(&folders) as _;
+        if let Some(seq) = store.watch(watcher) {
+            folders.starts_at(seq);
+        }
         Self {
+            folders,
             names: keyring.names_cipher(),
             hash: keyring.hash_key(),
             ciphers: ArcSwap::from_pointee(Ciphers::of(&keyring)),
@@ -132,6 +140,10 @@ impl Barrier {
         key.extend_from_slice(&length.to_be_bytes());
         key.extend_from_slice(&sealed);
         Ok(())
+    }
+
+    pub(crate) fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     /// Opens one sealed segment that stands below `parent`.

@@ -12,6 +12,7 @@
 
 mod barrier;
 mod error;
+mod folders;
 mod gate;
 mod key;
 mod list;

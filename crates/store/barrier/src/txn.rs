@@ -149,6 +149,11 @@ impl Txn {
         pending.writes.range::<[u8], _>(bounds).map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
+    /// The group that the transaction's snapshot shows last.
+    pub(crate) fn seq(&self) -> u64 {
+        self.snapshot.seq()
+    }
+
     /// Keys in `[start, end)` as stored. Whoever relies on what is not among them remembers the range.
     pub(crate) async fn stored_keys(
         &self,

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -210,7 +210,12 @@ impl Committer {
     fn publish(&mut self, group: &Group, syncs: u64) {
         self.seq = group.seq();
         let view = self.engine.view();
+        let watchers = self.shared.watchers.lock();
+        for watcher in watchers.iter().filter_map(Weak::upgrade) {
+            watcher.written(group);
+        }
         self.shared.published.store(Some(Arc::new(Published { seq: self.seq, view })));
+        drop(watchers);
         self.shared.counters.group(group.batches().len(), group.bytes(), syncs);
         self.window.trim();
     }

@@ -33,7 +33,7 @@ pub use error::{CommitError, OpenError, StoreError, What};
 pub use group::Group;
 pub use health::{StoreHealth, StoreStats};
 pub use snapshot::Snapshot;
-pub use store::{Committed, Store};
+pub use store::{Committed, Store, Watcher};
 
 /// Longest key, in bytes. The disk engine's own limit is 65 535; the rest is left to it.
 pub const MAX_KEY: usize = 60_000;

@@ -1,7 +1,7 @@
 //! The handle everybody holds: take a snapshot, hand in a batch, ask how the store is.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwapOption;
@@ -12,7 +12,7 @@ use crate::disk::{Disk, DiskOptions};
 use crate::health::Counters;
 use crate::memory::Memory;
 use crate::snapshot::Published;
-use crate::{Batch, CommitError, Engine, OpenError, ReadSet, Snapshot, StoreError, StoreHealth, StoreStats};
+use crate::{Batch, CommitError, Engine, Group, OpenError, ReadSet, Snapshot, StoreError, StoreHealth, StoreStats};
 
 /// An engine and its one committer thread. Clones are the same store; the last one to go closes it.
 #[derive(Clone)]
@@ -25,12 +25,20 @@ pub struct Committed {
     pub seq: u64,
 }
 
+/// Follows what is written, for caches of what is stored.
+pub trait Watcher: Send + Sync {
+    /// Called for each group once it is durable, in order, before any snapshot shows it; the committer waits meanwhile.
+    fn written(&self, group: &Group);
+}
+
 /// What callers and the committer share.
 pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) published: ArcSwapOption<Published>,
     pub(crate) health: Mutex<StoreHealth>,
     pub(crate) counters: Counters,
+    /// Held by the committer from telling them of a group until it is published.
+    pub(crate) watchers: Mutex<Vec<Weak<dyn Watcher>>>,
 }
 
 struct Handle {
@@ -58,6 +66,7 @@ impl Store {
             published: ArcSwapOption::from_pointee(published),
             health: Mutex::new(StoreHealth::Ok),
             counters: Counters::default(),
+            watchers: Mutex::default(),
         });
         let committer = Committer::new(Arc::clone(&shared), engine);
         let spawned = std::thread::Builder::new().name("bulla-committer".into()).spawn(move || committer.run());
@@ -87,6 +96,15 @@ impl Store {
         self.0.shared.queue.push(Request { snapshot, reads, batch, answer })?;
         // The committer answers everybody; a missing answer means that it died in the middle.
         answered.await.unwrap_or_else(|_| Err(CommitError::Poisoned("the committer stopped before it answered".into())))
+    }
+
+    /// From now on `watcher` is told of every group after the one whose number this answers, until it is dropped. `None` if
+    /// the store is closed.
+    pub fn watch(&self, watcher: Weak<dyn Watcher>) -> Option<u64> {
+        let mut watchers = self.0.shared.watchers.lock();
+        watchers.retain(|watcher| watcher.strong_count() > 0);
+        watchers.push(watcher);
+        self.0.shared.published.load().as_ref().map(|published| published.seq)
     }
 
     pub fn health(&self) -> StoreHealth {

@@ -4,6 +4,7 @@
 //! data       read, write, patch, soft delete of the newest version
 //! versions   delete, undelete, destroy by number
 //! metadata   settings and custom pairs of a secret, lists and scans
+//! transfer   copy and move to another path
 //! config     settings of the mount          records  stored forms          secret  a secret's records in a transaction
 //! ```
 
@@ -13,6 +14,7 @@ mod data;
 mod metadata;
 mod records;
 mod secret;
+mod transfer;
 mod upgrade;
 mod versions;
 
@@ -80,6 +82,8 @@ fn routes() -> Vec<Route<Ctx>> {
         root("delete"),
         root("undelete"),
         root("destroy"),
+        copy_route(),
+        move_route(),
         root("metadata").list(metadata::list).scan(metadata::scan),
         data_route(),
         by_number("delete/{path..?}", "Marks versions of a secret as deleted.").update(versions::delete),
@@ -136,6 +140,29 @@ fn metadata_route() -> Route<Ctx> {
         .delete(metadata::delete)
         .list(metadata::list)
         .scan(metadata::scan)
+}
+
+fn copy_route() -> Route<Ctx> {
+    let route = Route::token("copy/{path..}").help(
+        "Copies a secret with all its versions.",
+        "Settings, notes, states and times are kept. Needs `create` on the target's path below `data/` besides.",
+    );
+    as_unversioned(route.update(transfer::copy))
+}
+
+fn move_route() -> Route<Ctx> {
+    let route = Route::token("move/{path..}").help(
+        "Moves a secret with all its versions.",
+        "As `copy/`, and nothing is left behind. Needs `create` on the target's path below `data/` besides.",
+    );
+    as_unversioned(route.update(transfer::relocate))
+}
+
+/// Whoever mistakes the mount for an unversioned one may have secrets of such a name; the answer to all but a write is
+/// the usual one.
+fn as_unversioned(route: Route<Ctx>) -> Route<Ctx> {
+    let refuse = |_: Ctx, input: Input| std::future::ready(Ok(unversioned_style(input.operation)));
+    route.read(refuse).patch(refuse).delete(refuse).list(refuse).scan(refuse)
 }
 
 fn by_number(pattern: &'static str, synopsis: &'static str) -> Route<Ctx> {

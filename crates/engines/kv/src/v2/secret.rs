@@ -48,8 +48,17 @@ pub fn put_metadata(view: &View, path: &str, metadata: &Metadata) -> Result<(), 
 
 /// The value of a version that its metadata calls alive.
 pub async fn value(view: &View, id: KeyId, version: u64) -> Result<RawJson, EngineError> {
-    let bytes = view.plain_get(&version_key(id, version)).await?.ok_or_else(|| EngineError::damaged("version"))?;
+    let bytes = raw_value(view, id, version).await?;
     decode::<VersionValue>("version", &bytes).map(|value| value.data)
+}
+
+/// The record of such a value as it is stored.
+pub async fn raw_value(view: &View, id: KeyId, version: u64) -> Result<Vec<u8>, EngineError> {
+    view.plain_get(&version_key(id, version)).await?.ok_or_else(|| EngineError::damaged("version"))
+}
+
+pub fn put_raw_value(view: &View, id: KeyId, version: u64, value: Vec<u8>) {
+    view.plain_put(&version_key(id, version), value);
 }
 
 pub fn remove_value(view: &View, id: KeyId, version: u64) {

@@ -47,6 +47,11 @@ pub enum Call {
         max_versions: u32,
         delete_after: i64,
     },
+    Transfer {
+        path: usize,
+        to: usize,
+        how: Transfer,
+    },
     Wait {
         seconds: u64,
     },
@@ -55,6 +60,12 @@ pub enum Call {
         nth: u64,
         how: Option<Failure>,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Transfer {
+    Copy,
+    Move,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -175,6 +186,20 @@ impl Model {
             Call::Config { max_versions, delete_after } => {
                 self.configured |= (*max_versions, *delete_after) != (0, 0);
                 (self.max_versions, self.delete_after) = (*max_versions, *delete_after);
+                (204, Value::Null)
+            }
+            Call::Transfer { path, to, how } => {
+                if path == to {
+                    return (400, Value::Null);
+                }
+                let Some(secret) = self.secrets.get(path).cloned() else { return (404, Value::Null) };
+                if self.secrets.contains_key(to) {
+                    return (400, Value::Null);
+                }
+                self.secrets.insert(*to, secret);
+                if *how == Transfer::Move {
+                    self.secrets.remove(path);
+                }
                 (204, Value::Null)
             }
             Call::Wait { seconds } => {
