@@ -154,7 +154,10 @@ fn core(device: &Device, clock: &Arc<TestClock>) -> Arc<Core> {
         let is_v2 = settings.options.get("version").is_some_and(|v| v == "2");
         Ok(if is_v2 { bulla_kv::kv_v2() } else { bulla_kv::kv_v1() })
     };
-    let registry = Registry::default().with(EngineKind::Secrets, "kv", kv);
+    let registry = Registry::default()
+        .with(EngineKind::Secrets, "kv", kv)
+        .with(EngineKind::Auth, "approle", |_| Ok(bulla_approle::approle()))
+        .with(EngineKind::Auth, "userpass", |_| Ok(bulla_userpass::userpass()));
     let config = CoreConfig { api_audit_creation: true, ..CoreConfig::default() };
     Core::new(config, device.open(), registry, Arc::clone(clock) as _)
 }

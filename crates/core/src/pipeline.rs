@@ -26,7 +26,7 @@ use crate::state::{State, Unsealed};
 use crate::sys::{Effect, SysCtx, always};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
 use crate::wrapping::is_about_wrapping;
-use crate::{effects, envelope, lease, login, record, refusal, wrapping};
+use crate::{effects, envelope, lease, listing, login, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, Reply, RequestInfo};
@@ -332,7 +332,10 @@ impl<'a> Attempt<'a> {
             caller: Arc::new(caller.as_ref().map(|c| c.info()).unwrap_or_default()),
             services: Arc::clone(self.core) as _,
         };
-        let input = Input { operation, ..routed.input.clone() };
+        let permit = warrant.permit().map(|permit| &**permit);
+        let body = listing::bounded(&routed.input.body, operation, permit);
+        let mut input = Input { operation, body, ..routed.input.clone() };
+        let seen_by = caller.clone();
         let reply = match &routed.matched {
             Matched::Engine(..) if routed.mount.record.unfinished => {
                 return Err(EngineError::bad(UNFINISHED));
@@ -360,7 +363,13 @@ impl<'a> Attempt<'a> {
             }
             Matched::Nothing => return Err(EngineError::UnsupportedPath),
         };
-        Ok(routed.with_warnings(reply, &input))
+        // Told of what the caller sent, not of what was made of it.
+        input.body = Arc::clone(&routed.input.body);
+        let reply = routed.with_warnings(reply, &input);
+        match seen_by {
+            Some(caller) => listing::shown(reply, operation, permit, &caller.acl, &routed.path),
+            None => Ok(reply),
+        }
     }
 
     /// Whom a login is tried as, where failures lock the name out.
