@@ -38,6 +38,12 @@ const LEASES: &str = "sys/leases/lookup/db/creds/r";
 const LEASE_RENEW: &str = "sys/leases/renew/db/creds/r/{lease}";
 const LEASE_REVOKE: &str = "sys/leases/revoke/db/creds/r/{lease}";
 
+const ROLE: &str = "auth/approle/role/r";
+/// Stand for ids that the server has drawn.
+const ENTITY_A: &str = "{entity a}";
+const ENTITY_B: &str = "{entity b}";
+const ACCESSOR: &str = "{accessor}";
+
 const WAYS: [Failure; 4] = [Failure::Before, Failure::After, Failure::Torn, Failure::Full];
 
 fn cases() -> Vec<Case> {
@@ -59,6 +65,19 @@ fn cases() -> Vec<Case> {
     let child = (Update, "auth/token/create", json!({ "policies": ["p"], "ttl": "1h" }));
     let engine = (Update, "sys/mounts/db", json!({ "type": "vending", "options": { "world": "failing-writes" } }));
     let secret = (Operation::Read, "db/creds/r", json!({ "ttl": "1h" }));
+    let entity_a = (Update, "identity/entity", json!({ "name": "a", "policies": "p", "metadata": { "k": "a" } }));
+    let entity_b = (Update, "identity/entity", json!({ "name": "b", "policies": "q", "metadata": { "k": "b" } }));
+    let alias = json!({ "name": "of-b", "mount_accessor": ACCESSOR, "canonical_id": ENTITY_B });
+    let alias_of_b = (Update, "identity/entity-alias", alias);
+    let merge = (Update, "identity/entity/merge", json!({ "from_entity_ids": [ENTITY_B], "to_entity_id": ENTITY_A }));
+    let approle = (Update, "sys/auth/approle", json!({ "type": "approle" }));
+    let role = (Update, ROLE, json!({ "secret_id_num_uses": 1, "token_policies": "p" }));
+    let open_role = (Update, ROLE, json!({ "secret_id_num_uses": 0, "token_policies": "p" }));
+    let role_id = (Update, "auth/approle/role/r/role-id", json!({ "role_id": "the-role" }));
+    let custom = |id| (Update, "auth/approle/role/r/custom-secret-id", json!({ "secret_id": id }));
+    let (secret_id, other_id) = (custom("for-one-use"), custom("for-another-use"));
+    let login_with = |id| (Update, "auth/approle/login", json!({ "role_id": "the-role", "secret_id": id }));
+    let (login, last) = (login_with("for-one-use"), login_with("for-another-use"));
     let of_token = |path| (Update, path, json!({ "token": "fixed" }));
     let of_fixed = |path| (Update, path, json!({ "token": "fixed", "increment": "30m" }));
     vec![
@@ -112,6 +131,13 @@ fn cases() -> Vec<Case> {
         ),
         case("token revoke at its path", &[&policy, &token], &of_token("auth/token/revoke")),
         case("rotate", &[&v1, &plain], &(Update, "sys/rotate", json!({}))),
+        case("make an entity", &[], &entity_a),
+        case("delete an entity", &[&entity_a], &(Delete, "identity/entity/name/a", json!({}))),
+        case("merge entities", &[&approle, &entity_a, &entity_b, &alias_of_b], &merge),
+        case("login that makes an entity", &[&approle, &role, &role_id, &secret_id], &login),
+        case("login with a secret id for one use", &[&approle, &role, &role_id, &secret_id, &other_id, &login], &last),
+        case("login of an entity that is there", &[&approle, &open_role, &role_id, &secret_id, &login], &login),
+        case("remove a role with its secret ids", &[&approle, &role, &role_id, &secret_id], &(Delete, ROLE, json!({}))),
     ]
 }
 
@@ -235,7 +261,20 @@ impl House {
             let path = path.replace(LEASE, &self.first_lease().await);
             return self.send(*operation, &path, body).await;
         }
-        self.send(*operation, path, body).await
+        let text = body.to_string();
+        if !text.contains("{entity") && !text.contains(ACCESSOR) {
+            return self.send(*operation, path, body).await;
+        }
+        let mut text = text;
+        for (mark, path, at) in [
+            (ENTITY_A, "identity/entity/name/a", "/id"),
+            (ENTITY_B, "identity/entity/name/b", "/id"),
+            (ACCESSOR, "sys/auth/approle", "/accessor"),
+        ] {
+            let (_, data) = self.send(Operation::Read, path, &json!({})).await;
+            text = text.replace(mark, data.pointer(at).and_then(Value::as_str).unwrap_or("none"));
+        }
+        self.send(*operation, path, &serde_json::from_str(&text).unwrap()).await
     }
 
     async fn first_lease(&self) -> String {
@@ -281,12 +320,23 @@ impl House {
             (List, LEASES),
             (List, "sys/leases/lookup/auth/token/create"),
             (Read, "sys/key-status"),
+            (Read, ROLE),
+            (List, "auth/approle/role/r/secret-id"),
+            (List, "identity/entity/id"),
+            (List, "identity/entity-alias/id"),
+            (Read, "identity/entity/name/a"),
+            (Read, "identity/entity/name/b"),
         ];
         let mut seen = BTreeMap::new();
         for (operation, path) in asks {
             let (_, mut data) = self.call(&(operation, path, json!({}))).await;
-            if matches!(path, "auth/token/accessors" | LEASES | "sys/leases/lookup/auth/token/create") {
+            if operation == List && !path.starts_with("kv") && path != "sys/policies/acl" {
+                // Ids that were drawn: how many there are is what can be compared.
                 data = json!(data["keys"].as_array().map(Vec::len));
+            }
+            if path.starts_with("identity/entity/name") {
+                let aliases = data["aliases"].as_array().map(Vec::len);
+                data = json!([data["name"], data["policies"], data["metadata"], aliases]);
             }
             seen.insert(format!("{operation} {path}"), plain(data));
         }
@@ -310,6 +360,7 @@ fn core(device: &Device, clock: &Arc<TestClock>) -> Arc<Core> {
     };
     let registry = Registry::default().with(EngineKind::Secrets, "kv", kv);
     let registry = registry.with(EngineKind::Secrets, "vending", vending);
+    let registry = registry.with(EngineKind::Auth, "approle", |_| Ok(bulla_approle::approle()));
     // What works in the background would take the failure that is meant for the operation.
     let config = CoreConfig { workers: Workers::Stopped, ..CoreConfig::default() };
     Core::new(config, device.open(), registry, Arc::clone(clock) as _)

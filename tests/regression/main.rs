@@ -3,4 +3,8 @@
 //! which guard was switched off to see the test fail, and which rows wait for a feature.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+mod audit;
+mod kv;
+mod policy;
 mod seal;
+mod token;

@@ -17,6 +17,7 @@ mod envelope;
 mod identity;
 mod init;
 mod lease;
+mod listing;
 mod log_levels;
 mod login;
 mod mounts;

@@ -27,7 +27,7 @@ use crate::state::{State, Unsealed};
 use crate::sys::{Effect, SysCtx, always};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
 use crate::wrapping::is_about_wrapping;
-use crate::{effects, envelope, lease, login, record, refusal, wrapping};
+use crate::{effects, envelope, lease, listing, login, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, Ctx, EngineError, Input, NoRights, Reply, RequestInfo, Rights};
@@ -334,7 +334,10 @@ impl<'a> Attempt<'a> {
             services: Arc::clone(self.core) as _,
             rights: self.rights(caller.as_deref(), warrant),
         };
-        let input = Input { operation, ..routed.input.clone() };
+        let permit = warrant.permit().map(|permit| &**permit);
+        let body = listing::bounded(&routed.input.body, operation, permit);
+        let mut input = Input { operation, body, ..routed.input.clone() };
+        let seen_by = caller.clone();
         let reply = match &routed.matched {
             Matched::Engine(..) if routed.mount.record.unfinished => {
                 return Err(EngineError::bad(UNFINISHED));
@@ -362,7 +365,13 @@ impl<'a> Attempt<'a> {
             }
             Matched::Nothing => return Err(EngineError::UnsupportedPath),
         };
-        Ok(routed.with_warnings(reply, &input))
+        // Told of what the caller sent, not of what was made of it.
+        input.body = Arc::clone(&routed.input.body);
+        let reply = routed.with_warnings(reply, &input);
+        match seen_by {
+            Some(caller) => listing::shown(reply, operation, permit, &caller.acl, &routed.path),
+            None => Ok(reply),
+        }
     }
 
     /// Nobody has rights on an open route, whatever token was sent along.

@@ -2,9 +2,9 @@
 
 use super::SysCtx;
 use bulla_barrier::{SealedStore, Txn, View};
-use bulla_kit::{Answer, EngineError, Flag, NoParams, Params, RawJson, Reply, Route};
+use bulla_kit::{Answer, EngineError, Flag, NoParams, Params, Reply, Route, SignedDuration};
 use bulla_seal::{ROTATE_AFTER, RootKey};
-use bulla_types::{NamespaceId, Time, go_duration_text, parse_duration};
+use bulla_types::{NamespaceId, Time, go_duration_text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ struct ConfigParams {
     /// Values encrypted under one key.
     max_operations: Option<i64>,
     /// Time between rotations; 0 = by count alone.
-    interval: Option<RawJson>,
+    interval: Option<SignedDuration>,
 }
 
 pub fn routes() -> Vec<Route<SysCtx>> {
@@ -132,11 +132,7 @@ async fn write_config(ctx: SysCtx, params: ConfigParams) -> Answer {
         }
         rotation.max_operations = most;
     }
-    if let Some(raw) = params.interval {
-        let text = raw.to_value().as_str().map_or_else(|| raw.get().to_owned(), str::to_owned);
-        let nanos = parse_duration(&text).map_err(|e| {
-            EngineError::bad(format!("Field validation failed: error converting input for field \"interval\": {e}"))
-        })?;
+    if let Some(SignedDuration(nanos)) = params.interval {
         if nanos != 0 && nanos < DAY {
             return Err(EngineError::bad(format!("interval must be greater or equal to {}", go_duration_text(DAY))));
         }
