@@ -90,7 +90,7 @@ async fn step(core: &Arc<Core>, background: &mut Background) -> Vec<Job> {
         ("taking back tokens", sweep_some(&pass, &mut background.tokens, now).await),
         ("taking back leases", leases(core, &pass, &mut background.leases).await),
         ("clearing a mount", clear_leaving(core, &pass, now).await),
-        ("setting up a mount", set_up_one(core, &pass, now).await),
+        ("setting up a mount", set_up_some(core, &pass, now).await),
         ("tending mounts", tend_some(&pass, &mut background.tended, now).await),
         ("care of the keyring", tend_keyring(&pass, now).await.map(|()| false)),
     ]
@@ -169,10 +169,24 @@ async fn tend_some(pass: &Pass<Unsealed>, last: &mut String, now: Time) -> Resul
     Ok(more)
 }
 
-/// Goes on with the first mount whose setup did not fit into one batch. The mark goes with the last batch.
-async fn set_up_one(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time) -> Result<bool, EngineError> {
+/// Goes on with the mounts whose setup did not fit into one batch; one that cannot be set up holds up no other.
+async fn set_up_some(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time) -> Result<bool, EngineError> {
     let state = pass.owner().state.load_full();
-    let Some(mount) = state.mounts.iter().find(|m| m.record.unfinished) else { return Ok(false) };
+    let mut outcome = Ok(false);
+    for mount in state.mounts.iter().filter(|m| m.record.unfinished) {
+        match unless_conflict(set_up_one(core, pass, mount, now).await) {
+            Ok(more) => outcome = outcome.map(|before| before | more),
+            Err(error) => {
+                tracing::warn!(%error, path = %mount.record.path, "the mount could not be set up");
+                outcome = outcome.and(Err(error));
+            }
+        }
+    }
+    outcome
+}
+
+/// One batch. The mark goes with the last one.
+async fn set_up_one(core: &Arc<Core>, pass: &Pass<Unsealed>, mount: &Mount, now: Time) -> Result<bool, EngineError> {
     let Backend::Engine(engine) = &mount.backend else { return Ok(false) };
     let txn = Txn::begin(pass)?;
     let setup = engine.go_on_setup(&View::new(&txn, mount.record.uuid), now).await?;

@@ -63,6 +63,9 @@ impl Engine for Slow {
 
     fn go_on_setup<'a>(&'a self, view: &'a View, _: Time) -> BoxFuture<'a, Result<Setup, EngineError>> {
         Box::pin(async move {
+            if self.1 {
+                return Err(EngineError::internal("no luck"));
+            }
             let left: u32 = String::from_utf8(view.get("left").await?.unwrap()).unwrap().parse().unwrap();
             view.put("left", (left - 1).to_string().into_bytes())?;
             Ok(if left == 1 { Setup::Done } else { Setup::Unfinished })
@@ -164,4 +167,19 @@ async fn counting_is_right_beyond_a_page() {
         let txn = bulla_barrier::Txn::begin(&pass).unwrap();
         assert_eq!(View::new(&txn, bulla_types::ScopeId([7; 16])).plain_count(b"e").await.unwrap(), counted);
     }
+}
+
+#[tokio::test]
+async fn a_mount_that_cannot_be_set_up_holds_up_no_other() {
+    let server = server().await;
+    server.core.gate.pass().unwrap().owner().workers.cancel();
+    for (name, options) in [("a", json!({ "batches": "2", "unlucky": "" })), ("b", json!({ "batches": "2" }))] {
+        server.write(&format!("sys/mounts/{name}"), json!({ "type": "slow", "options": options })).await.ok();
+    }
+    let mut background = crate::Background::default();
+    for _ in 0..2 {
+        server.core.work_once(&mut background).await.unwrap_err();
+    }
+    server.read("b/x").await.ok();
+    assert!(server.read("a/x").await.error().starts_with("Upgrading"));
 }

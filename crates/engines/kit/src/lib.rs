@@ -22,7 +22,7 @@ mod reply;
 mod route;
 
 pub use body::{Body, BodyError, BodyLimits};
-pub use bulla_barrier::{Page, View};
+pub use bulla_barrier::{BarrierError, Page, View};
 pub use bulla_kit_derive::Params;
 pub use bulla_wire::RawJson;
 pub use ctx::{CallerInfo, Ctx, MountInfo, NoRights, RequestInfo, Rights, Services};

@@ -6,6 +6,7 @@
 use super::records::{Config, KeyId, Metadata};
 use super::secret;
 use crate::v1;
+use bulla_kit::BarrierError;
 use bulla_kit::{EngineError, Setup, View};
 use bulla_types::Time;
 
@@ -29,7 +30,7 @@ pub async fn begin(view: &View, now: Time) -> Result<Setup, EngineError> {
     }
     let mut bytes = 0;
     for path in &names {
-        bytes += view.get(&v1::record(path)).await?.map_or(0, |value| cost(path, &value));
+        bytes += readable(view, path).await?.map_or(0, |value| cost(path, &value));
     }
     if bytes > MAX_BYTES { Ok(Setup::Unfinished) } else { step(view, now).await }
 }
@@ -37,24 +38,32 @@ pub async fn begin(view: &View, now: Time) -> Result<Setup, EngineError> {
 /// Converts as many secrets as fit, at least one if there is any.
 ///
 /// # Errors
-/// Storage; a record that is no object.
+/// Storage.
 pub async fn step(view: &View, now: Time) -> Result<Setup, EngineError> {
     let names = view.scan(v1::FOLDER, MAX_SECRETS + 1).await?;
     let config = Config::default();
     let (mut bytes, mut done) = (0, 0);
     for path in &names {
-        let old = v1::record(path);
-        let Some(value) = view.get(&old).await? else { continue };
+        let Some(value) = readable(view, path).await? else { continue };
+        let Ok(object) = v1::object(value.clone()) else { continue };
         bytes += cost(path, &value);
         if done == MAX_SECRETS || (done > 0 && bytes > MAX_BYTES) {
             return Ok(Setup::Unfinished);
         }
         let mut metadata = Metadata::new(key_id(view, path), now);
-        secret::add_version(view, path, &mut metadata, &config, v1::object(value)?, now)?;
-        view.delete(&old)?;
+        secret::add_version(view, path, &mut metadata, &config, object, now)?;
+        view.delete(&v1::record(path))?;
         done += 1;
     }
     Ok(Setup::Done)
+}
+
+/// What lies at a path. A record that is damaged stays where it is: it must not keep the others from being read again.
+async fn readable(view: &View, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
+    match view.get(&v1::record(path)).await {
+        Err(BarrierError::Damaged { .. }) => Ok(None),
+        found => Ok(found?),
+    }
 }
 
 fn cost(path: &str, value: &[u8]) -> usize {
