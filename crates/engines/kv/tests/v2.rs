@@ -4,6 +4,8 @@
 mod common;
 
 use bulla_kit::Setup;
+use bulla_physical::failing::Failure;
+use bulla_testkit::EngineBench;
 use bulla_types::{Operation, Seconds};
 use common::Story;
 use serde_json::{Value, json};
@@ -616,6 +618,40 @@ fn a_large_mount_is_upgraded_in_batches() {
         assert_eq!(kv.bench.records(), 2 * secrets, "metadata and one version each, and nothing of before");
         for n in [0, secrets - 1] {
             assert!(kv.ask(&format!("GET data/dir/s{n}")).data.to_string().contains(&value[1..value.len() - 1]));
+        }
+    }
+}
+
+/// Each step of an upgrade meets each kind of failure, is done again after the restart, and nothing is lost or doubled.
+#[test]
+fn an_upgrade_goes_on_after_a_failure_at_any_step() {
+    const SECRETS: usize = 1_001;
+    for failure in [Failure::Before, Failure::After, Failure::Torn, Failure::Full] {
+        for step in 1..=2 {
+            let old = Story { bench: EngineBench::on_device(bulla_kv::kv_v1()) };
+            for n in 0..SECRETS {
+                old.tell(&format!("POST dir/s{n}"), &format!(r#"{{"n":{n}}}"#));
+            }
+            let mut kv = Story { bench: old.bench.replaced(bulla_kv::kv_v2()) };
+            assert_eq!(kv.bench.setup(&[("version", "2")]).unwrap(), Setup::Unfinished);
+            kv.bench.device().fail_at(step, failure);
+            let mut failed = 0;
+            loop {
+                match kv.bench.go_on_setup() {
+                    Ok(Setup::Done) => break,
+                    Ok(Setup::Unfinished) => {}
+                    Err(_) => {
+                        failed += 1;
+                        kv.bench.restart();
+                    }
+                }
+            }
+            assert_eq!(failed, 1, "{failure:?} at step {step}");
+            assert_eq!(kv.bench.records(), 2 * SECRETS, "{failure:?} at step {step}");
+            for n in [0, 500, SECRETS - 1] {
+                let told = kv.ask(&format!("GET data/dir/s{n}")).data;
+                assert_eq!((&told["data"]["n"], &told["metadata"]["version"]), (&json!(n), &json!(1)));
+            }
         }
     }
 }

@@ -6,8 +6,8 @@
 //!   └─ begin() ─► Growing ─────┘ finish(): what was written during the scan is caught up with
 //!                    ▲ written(): the committer tells of every group before anybody sees it
 //! ```
-//! A folder is held as a window: all names behind `after` up to `upto`. Bounded in bytes, for each folder and altogether;
-//! a folder that does not fit is held in part, and a walk scans it once a window. Dropped with the barrier by a seal.
+//! What is held are windows: all names of a folder behind `after` up to `upto`. Bounded in bytes, each and altogether; a
+//! folder that does not fit into one is scanned once a window by a walk. Dropped with the barrier by a seal.
 //!
 //! Not here: reading a folder from the store (`list`).
 
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
-/// Bytes of names held for one folder: some 200 000 short names. Tests see small folders as large ones.
+/// Bytes of names held in one window: some 200 000 short names. Tests see small folders as large ones.
 pub(crate) const WINDOW: usize = if cfg!(test) { 8 * (NAME + 2) } else { 16 << 20 };
 /// Bytes of names held for all folders.
 const ALL: usize = if cfg!(test) { 3 * WINDOW } else { 64 << 20 };
@@ -42,7 +42,8 @@ pub(crate) struct Folders {
 
 #[derive(Default)]
 struct Inner {
-    folders: HashMap<Vec<u8>, Held>,
+    /// By physical prefix; none is empty. Windows of one folder may overlap: each is right for itself.
+    folders: HashMap<Vec<u8>, Vec<Held>>,
     /// The last group that was told of.
     seen: u64,
     /// Counts uses, to find what has not been used for longest.
@@ -62,6 +63,7 @@ enum Held {
 }
 
 /// A name that was written or removed.
+#[derive(Clone)]
 struct Step {
     seq: u64,
     name: String,
@@ -103,44 +105,68 @@ impl Folders {
         let mut inner = self.inner.lock();
         inner.turn += 1;
         let turn = inner.turn;
-        let Held::Ready { used, window } = inner.folders.get_mut(prefix)? else { return None };
-        *used = turn;
-        if window.changed > seq { None } else { window.page(page) }
+        inner.folders.get_mut(prefix)?.iter_mut().find_map(|held| {
+            let Held::Ready { used, window } = held else { return None };
+            let names = if window.changed > seq { None } else { window.page(page) };
+            if names.is_some() {
+                *used = turn;
+            }
+            names
+        })
     }
 
     /// For a folder that is found to be large by a snapshot at `seq`. `None` if its changes since would be missed, or if
     /// enough others are at it.
     pub(crate) fn begin(&self, prefix: &[u8], seq: u64) -> Option<Growth<'_>> {
         let mut inner = self.inner.lock();
-        let growing = inner.folders.values().filter(|held| matches!(held, Held::Growing { .. })).count();
-        let same = matches!(inner.folders.get(prefix), Some(Held::Growing { .. }));
+        let is_growing = |held: &&Held| matches!(held, Held::Growing { .. });
+        let growing = inner.folders.values().flatten().filter(is_growing).count();
+        let same = inner.folders.get(prefix).is_some_and(|windows| windows.iter().any(|held| is_growing(&held)));
         if inner.seen != seq || growing >= GROWING || same {
             return None;
         }
         inner.turn += 1;
         let turn = inner.turn;
-        inner.folders.insert(prefix.to_vec(), Held::Growing { turn, log: Vec::new() });
+        inner.folders.entry(prefix.to_vec()).or_default().push(Held::Growing { turn, log: Vec::new() });
         Some(Growth { folders: self, prefix: prefix.to_vec(), turn })
+    }
+}
+
+#[cfg(test)]
+impl Folders {
+    /// Whether all bounds hold and every window's count of bytes is right.
+    pub(crate) fn is_bounded(&self) -> bool {
+        let inner = self.inner.lock();
+        let windows = inner.folders.values().flatten().filter_map(|held| match held {
+            Held::Ready { window, .. } => Some(window),
+            Held::Growing { .. } => None,
+        });
+        let right = |window: &Window| window.names.iter().map(|name| cost(name)).sum::<usize>() == window.bytes;
+        windows.clone().all(|window| window.bytes <= WINDOW && right(window))
+            && windows.map(|window| window.bytes).sum::<usize>() <= ALL
+            && inner.folders.values().all(|windows| !windows.is_empty())
     }
 }
 
 impl Growth<'_> {
     pub(crate) fn finish(self, mut window: Window) {
         let mut inner = self.folders.inner.lock();
-        let Some(Held::Growing { turn, log }) = inner.folders.remove(&self.prefix) else { return };
-        if turn == self.turn && window.trim() && log.iter().all(|step| window.apply(step)) {
-            inner.folders.insert(self.prefix.clone(), Held::Ready { used: turn, window });
-            inner.make_room();
+        let Some(log) = inner.give_up(&self.prefix, self.turn) else { return };
+        if !window.trim() || !log.iter().all(|step| window.apply(step)) {
+            return;
         }
+        inner.turn += 1;
+        let used = inner.turn;
+        let windows = inner.folders.entry(self.prefix.clone()).or_default();
+        windows.retain(|held| !matches!(held, Held::Ready { window: old, .. } if window.covers(old)));
+        windows.push(Held::Ready { used, window });
+        inner.make_room();
     }
 }
 
 impl Drop for Growth<'_> {
     fn drop(&mut self) {
-        let mut inner = self.folders.inner.lock();
-        if matches!(inner.folders.get(&self.prefix), Some(Held::Growing { turn, .. }) if *turn == self.turn) {
-            inner.folders.remove(&self.prefix);
-        }
+        self.folders.inner.lock().give_up(&self.prefix, self.turn);
     }
 }
 
@@ -177,35 +203,52 @@ impl Inner {
                     if found.is_folder {
                         name.push('/');
                     }
-                    self.step(prefix, Step { seq, name, below: found.is_folder, put });
+                    self.step(prefix, &Step { seq, name, below: found.is_folder, put });
                 }
             }
             at = found.end;
         }
     }
 
-    fn step(&mut self, prefix: &[u8], step: Step) {
-        let keep = match self.folders.get_mut(prefix) {
-            None => return,
-            Some(Held::Ready { window, .. }) => window.apply(&step),
-            Some(Held::Growing { log, .. }) => {
-                log.push(step);
+    fn step(&mut self, prefix: &[u8], step: &Step) {
+        let Some(windows) = self.folders.get_mut(prefix) else { return };
+        windows.retain_mut(|held| match held {
+            Held::Ready { window, .. } => window.apply(step),
+            Held::Growing { log, .. } => {
+                log.push(step.clone());
                 log.len() <= CAUGHT_UP
             }
-        };
-        if !keep {
+        });
+        if windows.is_empty() {
             self.folders.remove(prefix);
         }
     }
 
+    /// Takes a scan's place away; its log, if it still was there.
+    fn give_up(&mut self, prefix: &[u8], turn: u64) -> Option<Vec<Step>> {
+        let windows = self.folders.get_mut(prefix)?;
+        let at = windows.iter().position(|held| matches!(held, Held::Growing { turn: its, .. } if *its == turn))?;
+        let given = windows.swap_remove(at);
+        if windows.is_empty() {
+            self.folders.remove(prefix);
+        }
+        match given {
+            Held::Growing { log, .. } => Some(log),
+            Held::Ready { .. } => None,
+        }
+    }
+
     fn make_room(&mut self) {
-        let bytes = |held: &Held| if let Held::Ready { window, .. } = held { window.bytes } else { 0 };
-        while self.folders.values().map(bytes).sum::<usize>() > ALL {
-            let used = |held: &Held| if let Held::Ready { used, .. } = held { *used } else { u64::MAX };
-            let Some(oldest) = self.folders.iter().min_by_key(|(_, held)| used(held)).map(|(at, _)| at.clone()) else {
-                return;
-            };
-            self.folders.remove(&oldest);
+        let ready = |held: &Held| match held {
+            Held::Ready { used, window } => Some((*used, window.bytes)),
+            Held::Growing { .. } => None,
+        };
+        while self.folders.values().flatten().filter_map(ready).map(|(_, bytes)| bytes).sum::<usize>() > ALL {
+            let oldest = self.folders.values().flatten().filter_map(ready).map(|(used, _)| used).min();
+            for windows in self.folders.values_mut() {
+                windows.retain(|held| ready(held).is_none_or(|(used, _)| Some(used) != oldest));
+            }
+            self.folders.retain(|_, windows| !windows.is_empty());
         }
     }
 }
@@ -219,6 +262,11 @@ impl Window {
         let limit = page.limit.unwrap_or(usize::MAX);
         let names: Vec<String> = self.names.range::<str, _>((from, Bound::Unbounded)).take(limit).cloned().collect();
         (self.upto.is_none() || names.len() == limit).then_some(names)
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let begins = self.after <= other.after;
+        begins && (self.upto.is_none() || (other.upto.is_some() && self.upto >= other.upto))
     }
 
     fn spans(&self, name: &str) -> bool {
