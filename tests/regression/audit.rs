@@ -2,9 +2,9 @@
 //!
 //! | Row | Attack | Guard that was switched off to see the test fail |
 //! | --- | --- | --- |
-//! | AUD-05 | read tokens, accessors and headers in the log | the log shows the token of a new `auth` block in clear |
+//! | AUD-05 | read tokens, accessors and headers in the log | `auth` blocks show their token in clear |
 //! | AUD-07 | read in the log what an answer holds as bytes | lists of texts are shown in clear |
-//! | AUD-09 | send a value of a wrong type to every field of every route | an interval that is no duration was quoted (it was, before this test) |
+//! | AUD-09 | send a value of a wrong type to every field of every route | errors of fields quote the value (that of one route did, before this test) |
 //!
 //! Elsewhere: AUD-03 (`crates/store/audit/src/tests/devices.rs`: `raw_devices_do_not_infect_others`), AUD-06 (there,
 //! `lines.rs`: `raw_bodies_are_hashed`). Not here: AUD-04 (no standbys), AUD-08 (no inline authentication).

@@ -3,7 +3,7 @@
 //! | Row | Attack | Guard that was switched off to see the test fail |
 //! | --- | --- | --- |
 //! | TOK-03 | let a token's end fall into a time when the server is down | tokens are not asked for their end at use (`TokenRecord::expired`) |
-//! | TOK-05 | renew a periodic login beyond its maximum, and past its explicit end | `rules/lease` bounds periods by the maximum |
+//! | TOK-05 | renew a periodic login beyond its maximum, and past its explicit end | `rules/lease` forgets the period at renewals |
 //! | TOK-11 | fail to log in, in every way there is | the pipeline does not discard what a refused request wrote |
 //!
 //! Elsewhere: TOK-01 and TOK-04 (`crates/core/tests/token/limits.rs`: `a_child_never_has_more_policies_than_its_parent`,
