@@ -36,7 +36,8 @@ pub(crate) fn cost(name: &str) -> usize {
 }
 
 pub(crate) struct Folders {
-    names: Siv,
+    /// In a block of its own: the store's weak reference keeps ours from being freed, and so erased, at once.
+    names: Box<Siv>,
     inner: Mutex<Inner>,
 }
 
@@ -91,7 +92,7 @@ pub(crate) struct Growth<'a> {
 
 impl Folders {
     pub(crate) fn new(names: Siv) -> Self {
-        Self { names, inner: Mutex::default() }
+        Self { names: Box::new(names), inner: Mutex::default() }
     }
 
     /// Tells of the group up to which everything is in the store already.
