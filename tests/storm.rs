@@ -62,7 +62,7 @@ fn guess(connections: &mut [Connection], number: u64, role: &str) {
     let body = |value: Value| value.to_string();
     let bare = 0;
     let (with, method, path, sent) = match number % 100 {
-        0 if number % 200 == 0 => {
+        0 if number.is_multiple_of(200) => {
             (bare, "POST", format!("auth/userpass/login/nobody{number}"), body(json!({ "password": "x" })))
         }
         0 => (bare, "POST", "auth/userpass/login/ann".into(), body(json!({ "password": format!("x{number}") }))),
