@@ -261,7 +261,8 @@ impl Drop for ServerProcess {
 /// listens would sooner or later be given the server's own port, and be connected to itself.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 10_000).unwrap_or_default();
+    // Far from those of a test process started at the same time: a port is free until its server listens.
+    let start = u16::try_from(std::process::id().wrapping_mul(97) % 12_000).unwrap_or_default();
     let candidates = std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000);
     candidates.take(12_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }

@@ -3,7 +3,7 @@
 //! | Row | Attack | Guard that was switched off to see the test fail |
 //! | --- | --- | --- |
 //! | KV-01 | send a secret where something else is expected, and find it in the answer, the log or the audit log | errors of fields quote the value |
-//! | KV-03 | store under a name longer than the store takes | `RequestPath::parse` takes paths of any length |
+//! | KV-03 | store under a name longer than the store takes | `RequestPath::parse` takes paths of any length, and the barrier makes keys of any length of them |
 //!
 //! KV-02 is POL-01.
 
