@@ -196,11 +196,14 @@ pub fn uses(field: &str, number: i64) -> Result<Option<u32>, EngineError> {
 /// Names in one spelling, sorted, each once; empty items do not count.
 ///
 /// # Errors
-/// One is no name of a policy.
+/// One is no name of a policy, or `root`, which no method hands out: not kept either, in any spelling.
 pub fn policies_of(list: &[String]) -> Result<Vec<PolicyName>, EngineError> {
     let texts = list.iter().filter(|text| !text.trim().is_empty());
     let parse = |text: &String| PolicyName::parse(text).map_err(|e| EngineError::bad(format!("policy {text:?}: {e}")));
     let mut names = texts.map(parse).collect::<Result<Vec<_>, _>>()?;
+    if names.iter().any(PolicyName::is_root) {
+        return Err(EngineError::bad("policies cannot contain root"));
+    }
     names.sort_unstable();
     names.dedup();
     Ok(names)
@@ -308,6 +311,20 @@ mod tests {
         }
         let most = TokenParams { token_num_uses: Some(i64::from(u32::MAX)), ..none() };
         assert!(TokenFields::default().apply(most, OldNames::default()).is_ok());
+    }
+
+    /// ID-02: `root` was looked for before names were put into one spelling.
+    #[test]
+    fn id_02_no_spelling_of_root_is_kept() {
+        for root in ["root", "rooT", "ROOT", "root ", " root", "root\u{200b}", "ｒｏｏｔ", "a,root"] {
+            let old = OldNames { policies: list(root), ..OldNames::default() };
+            let new = TokenParams { token_policies: list(root), ..TokenParams::default() };
+            for (new, old) in [(new, OldNames::default()), (TokenParams::default(), old)] {
+                let told = TokenFields::default().apply(new, old);
+                assert!(matches!(told, Err(EngineError::BadRequest(_))), "{root:?}");
+            }
+        }
+        assert!(policies_of(&list("roots,a").unwrap().0).is_ok());
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Names that are locked out after too many failed logins.
 //!
-//! Names of somebody are counted in the store, so that a restart frees nobody. Names of nobody are counted in a table of
+//! Names of somebody are counted in the store, so that a restart frees nobody. Names of nobody are counted in tables of
 //! fixed size: from outside they look the same, but what anybody can make up does not fill the store.
+//!
+//! Each type of auth method has a table of its own. A name that was pushed out of it by made-up ones is free again, which
+//! tells that it is nobody's; where a try costs a password's hash, no try at another method may push it out.
 
 use super::turn::{NameHash, Turn, Turns};
 use crate::state::{Mount, Unsealed};
@@ -9,11 +12,12 @@ use bulla_barrier::{BarrierError, Pass, Txn, View};
 use bulla_kit::{Answer, EngineError};
 use bulla_records::{FailedLogins, UserLockout, decode, encode};
 use bulla_types::{NamespaceId, Seconds, Time};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Names of nobody that are remembered.
-const STRANGERS: usize = 4096;
+/// Names of nobody that are remembered for each type of method.
+const STRANGERS: usize = 16_384;
 /// Runs of the small batch that counts a failure; each that collides means another was counted meanwhile.
 const ATTEMPTS: usize = 64;
 const QUARTER: Seconds = Seconds(15 * 60);
@@ -74,14 +78,27 @@ impl LockoutSettings {
 }
 
 /// What the server remembers of logins while it is unsealed.
+#[derive(Default)]
 pub struct Logins {
     turns: Turns,
-    strangers: quick_cache::sync::Cache<NameHash, FailedLogins>,
+    /// By type of method.
+    strangers: Mutex<BTreeMap<String, Arc<Strangers>>>,
 }
 
-impl Default for Logins {
-    fn default() -> Self {
-        Self { turns: Turns::default(), strangers: quick_cache::sync::Cache::new(STRANGERS) }
+type Strangers = quick_cache::sync::Cache<NameHash, FailedLogins>;
+
+impl Logins {
+    fn strangers(&self, kind: &str) -> Arc<Strangers> {
+        let mut tables = self.strangers.lock();
+        if let Some(table) = tables.get(kind) {
+            return Arc::clone(table);
+        }
+        Arc::clone(tables.entry(kind.to_owned()).or_insert_with(|| Arc::new(Strangers::new(STRANGERS))))
+    }
+
+    /// The name may be of any method.
+    fn forget_stranger(&self, hash: &NameHash) {
+        self.strangers.lock().values().for_each(|table| drop(table.remove(hash)));
     }
 }
 
@@ -112,7 +129,7 @@ pub async fn read(view: &View, key: &str) -> Result<Option<FailedLogins>, Engine
 /// Storage.
 pub async fn forget(txn: &Arc<Txn>, unsealed: &Unsealed, accessor: &str, name: &str) -> Result<(), EngineError> {
     let hash = hash_of(txn, accessor, name);
-    unsealed.logins.strangers.remove(&hash);
+    unsealed.logins.forget_stranger(&hash);
     let view = View::new(txn, NamespaceId::ROOT.0);
     let key = key_of(accessor, &hash);
     if view.exists(&key).await? {
@@ -133,6 +150,10 @@ fn key_of(accessor: &str, hash: &NameHash) -> String {
 impl Name<'_> {
     fn accessor(&self) -> &str {
         &self.mount.record.accessor
+    }
+
+    fn strangers(&self) -> Arc<Strangers> {
+        self.pass.owner().logins.strangers(&self.mount.record.kind)
     }
 
     /// Lets the auth method look at the credentials unless the name is locked, and counts what it says.
@@ -161,7 +182,7 @@ impl Name<'_> {
     /// that has been counted meanwhile.
     async fn is_locked(&self, hash: &NameHash) -> Result<bool, EngineError> {
         let locks = |failed: &FailedLogins| self.settings.locks(failed, self.now);
-        if self.pass.owner().logins.strangers.get(hash).is_some_and(|failed| locks(&failed)) {
+        if self.strangers().get(hash).is_some_and(|failed| locks(&failed)) {
             return Ok(true);
         }
         let view = View::new(&Txn::begin(self.pass)?, NamespaceId::ROOT.0);
@@ -196,7 +217,7 @@ impl Name<'_> {
     }
 
     fn count_stranger(&self, hash: &NameHash) {
-        let strangers = &self.pass.owner().logins.strangers;
+        let strangers = self.strangers();
         let mut failed = strangers.get(hash).unwrap_or_default();
         self.settings.add(&mut failed, self.now);
         strangers.insert(*hash, failed);
@@ -233,6 +254,25 @@ mod tests {
         assert!(!SETTINGS.locks(&failed, at(162)), "its time is over");
         SETTINGS.add(&mut failed, at(162));
         assert_eq!(failed.failures, 1, "after a lock the count begins anew");
+    }
+
+    /// UP-01: made-up role ids, which cost nothing to try, freed an unknown user's name where a known one stayed locked.
+    #[test]
+    fn up_01_names_made_up_at_one_method_free_none_at_another() {
+        let logins = Logins::default();
+        let locked = FailedLogins { failures: 5, ..FailedLogins::default() };
+        logins.strangers("userpass").insert([7; 32], locked.clone());
+        for n in 0..4 * STRANGERS as u64 {
+            let mut name = [0; 32];
+            name[..8].copy_from_slice(&n.to_be_bytes());
+            let other = logins.strangers("approle");
+            other.insert(name, locked.clone());
+            (0..4).for_each(|_| drop(other.get(&name)));
+        }
+        assert!(logins.strangers("approle").len() <= STRANGERS);
+        assert_eq!(logins.strangers("userpass").get(&[7; 32]).map(|f| f.failures), Some(5));
+        logins.forget_stranger(&[7; 32]);
+        assert!(logins.strangers("userpass").get(&[7; 32]).is_none());
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub struct Admitted {
 /// Makes the token that a login asks for, and the entity of whoever logs in here for the first time.
 ///
 /// # Errors
-/// The entity is disabled; the method would hand out root; it binds to an address that is not known; storage.
+/// The entity is disabled; the method would hand out root; it binds to an address that is not known, or a batch token to a
+/// number of uses; storage.
 pub async fn admit(
     txn: &Arc<Txn>,
     state: &State,
@@ -57,6 +58,10 @@ pub async fn admit(
     };
     let kind = kind_of(mount.record.config.token_type, intent.limits.kind);
     let limits = &intent.limits;
+    if kind == TokenKindRecord::Batch && limits.uses.is_some() {
+        // Nothing of it is stored, so that nobody could count.
+        return Err(EngineError::bad("batch tokens, which the mount makes, cannot have a limited number of uses"));
+    }
     let granted = grant(bounds_of(mount), asked_of(limits));
     let new = NewToken {
         policies: policies_of(intent.policies, limits.no_default_policy)?,

@@ -20,6 +20,7 @@ struct Credentials {
     /// Limits of the token.
     policies: Option<Vec<String>>,
     batch: bool,
+    uses: i64,
 }
 
 impl Doorman {
@@ -45,6 +46,7 @@ impl Doorman {
             group_aliases: Vec::new(),
             limits: TokenLimits {
                 ttl: Some(Seconds(600)),
+                uses: u32::try_from(asked.uses).ok().filter(|uses| *uses > 0),
                 kind: if asked.batch { TokenKind::Batch } else { TokenKind::MountDefault },
                 ..TokenLimits::default()
             },
@@ -133,6 +135,24 @@ async fn a_batch_login_writes_nothing() {
     assert_eq!(count().await, before);
     login(&server, "ada", "right").await.token();
     assert_eq!(count().await, before + 1);
+}
+
+/// The role asks for a token of two uses, the mount for one that nobody keeps: its uses would have no end.
+#[tokio::test]
+async fn a_batch_token_never_loses_its_limit_of_uses() {
+    let server = server().await;
+    let body = json!({ "password": "right", "uses": 2 });
+    let token = server.call_as(None, Operation::Update, "auth/door/login/ada", body.clone()).await.token();
+    for refused in [None, None, Some(ErrorKind::Denied)] {
+        let told = server.call_as(Some(&token), Operation::Read, "auth/token/lookup-self", json!({})).await;
+        assert_eq!(told.refused, refused);
+    }
+    for tune in ["batch", "default-batch"] {
+        server.write("sys/auth/door/tune", json!({ "token_type": tune })).await.ok();
+        let told = server.call_as(None, Operation::Update, "auth/door/login/ada", body.clone()).await;
+        assert!(told.error().contains("cannot have a limited number of uses"), "{tune}");
+        login(&server, "ada", "right").await.token();
+    }
 }
 
 /// Whoever has the name: five failures, however it is spelled, and nobody gets in; and nobody can tell whether there is

@@ -144,11 +144,14 @@ async fn change_options(ctx: &SysCtx, record: &mut MountRecord, raw: &RawJson) -
     let mut options = record.options.clone().unwrap_or_default();
     for (name, value) in given {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        if name == "version" && options.get("version").is_some_and(|v| v == "2") && text == "1" {
-            return Err(EngineError::bad("cannot downgrade mount from version 2"));
-        }
-        if name == "version" && record.kind == "kv" && !matches!(text.as_str(), "" | "1" | "2") {
-            return Err(EngineError::bad(format!("invalid version provided: {text}")));
+        if name == "version" && matches!(record.kind.as_str(), "kv" | "generic") {
+            if !matches!(text.as_str(), "" | "1" | "2") {
+                return Err(EngineError::bad(format!("invalid version provided: {text}")));
+            }
+            // No version is the first one.
+            if options.get("version").is_some_and(|v| v == "2") && text != "2" {
+                return Err(EngineError::bad("cannot downgrade mount from version 2"));
+            }
         }
         options.insert(name, text);
     }

@@ -82,9 +82,10 @@ impl Engine for Slow {
 
 async fn server() -> Arc<Server> {
     let server = Server::start_with(CoreConfig::default(), |registry| {
-        registry.with(EngineKind::Secrets, "slow", |settings| {
+        let slow = |settings: &MountSettings| -> Result<Arc<dyn Engine>, String> {
             Ok(Arc::new(Slow::new(settings.options.contains_key("unlucky"))))
-        })
+        };
+        ["slow", "kv", "generic"].into_iter().fold(registry, |all, kind| all.with(EngineKind::Secrets, kind, slow))
     });
     Arc::new(server.await)
 }
@@ -146,6 +147,28 @@ async fn all_mounts_are_tended() {
     for mount in pass.owner().state.load().mounts.iter().filter(|m| m.record.kind == "slow") {
         let tended = View::new(&txn, mount.record.uuid).get("tended").await.unwrap();
         assert_eq!(tended.is_some(), mount.record.path.as_str() != "m5/", "{}", mount.record.path);
+    }
+}
+
+/// Back in the first version nobody reads what the second one keeps, and an upgrade that follows would write over it.
+#[tokio::test]
+async fn nothing_leads_back_from_the_second_version() {
+    let server = server().await;
+    for kind in ["kv", "generic"] {
+        let (mount, tune) = (format!("sys/mounts/{kind}"), format!("sys/mounts/{kind}/tune"));
+        server.write(&mount, json!({ "type": kind })).await.ok();
+        for version in ["", "1", "2", "2"] {
+            server.write(&tune, json!({ "options": { "version": version } })).await.ok();
+        }
+        for version in [json!("1"), json!(1), json!("")] {
+            let told = server.write(&tune, json!({ "options": { "version": version } })).await;
+            assert_eq!(told.error(), "cannot downgrade mount from version 2", "{kind} {version}");
+        }
+        for version in [json!("3"), json!(null), json!(" 1"), json!("01")] {
+            let told = server.write(&tune, json!({ "options": { "version": version } })).await;
+            assert_eq!(told.refused, Some(ErrorKind::BadRequest), "{kind} {version}");
+        }
+        assert_eq!(server.read(&mount).await.ok()["options"], json!({ "version": "2" }));
     }
 }
 
