@@ -2,9 +2,9 @@
 //!
 //! Tokens are the leases: a token's lease is its record.
 
+use crate::perf::resident;
 use bulla_testkit::{Client, ServerOptions, ServerProcess};
 use serde_json::json;
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -40,7 +40,7 @@ pub fn run() {
         let begin = Instant::now();
         let _ = client.get("kv2/data/a").ok();
         let (first, memory) = (begin.elapsed(), resident(server.pid()));
-        println!("{name}: start {start:.0?}, unseal {unsealed:.1?}, first answer {first:.1?}, {} MiB", memory >> 20);
+        println!("{name}: start {start:.0?}, unseal {unsealed:.1?}, first answer {first:.1?}, {} MiB", memory >> 10);
         (memory, server.pid())
     };
     let (empty, pid) = restart("without leases");
@@ -52,7 +52,7 @@ pub fn run() {
         "{} leases in {:.0?}; memory grew by {} bytes a lease",
         all - due,
         begin.elapsed(),
-        growth / (all - due) as u64
+        growth * 1024 / (all - due) as u64
     );
     // One moment for all: what is made later lives for less.
     let made_by = Duration::from_secs(due as u64 / 1_000);
@@ -131,11 +131,4 @@ fn reads(client: &Client, go_on: impl Fn() -> bool) -> String {
 fn tokens(client: &Client) -> u64 {
     let counters = client.get("sys/internal/counters/tokens").ok().json();
     counters["data"]["counters"]["service_tokens"]["total"].as_u64().unwrap_or_default()
-}
-
-/// Bytes of the process in memory.
-fn resident(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() * 1024
 }
