@@ -35,6 +35,7 @@ mod state;
 mod sys;
 #[cfg(test)]
 mod testing;
+mod tidying;
 mod token;
 mod workers;
 mod wrapping;

@@ -6,82 +6,48 @@ use super::store::{LeaseHash, LeaseStore};
 use crate::core::Core;
 use crate::state::MountTable;
 use crate::sys::SysCtx;
-use bulla_barrier::{BarrierError, Txn};
-use bulla_kit::{Answer, EngineError, NoParams, Reply};
+use crate::tidying::{Walk, start};
+use bulla_barrier::Txn;
+use bulla_kit::{Answer, EngineError, NoParams};
 use bulla_records::EndingRecord;
 use bulla_types::Time;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-/// Leases looked at in one batch.
-const STEP: usize = 256;
+use std::sync::atomic::AtomicBool;
 
 pub async fn tidy(ctx: SysCtx, _: NoParams) -> Answer {
-    let mut reply = if ctx.core.tidying_leases.swap(true, Ordering::SeqCst) {
-        Reply::empty().warn("Tidy operation already in progress.")
-    } else {
-        start(&ctx);
-        Reply::empty().warn(
-            "Tidy operation successfully started. Any information from the operation will be printed to the server's logs.",
-        )
-    };
+    let (mut reply, _) = start::<Leases>(&ctx);
     reply.accepted = true;
     Ok(reply)
 }
 
-fn start(ctx: &SysCtx) {
-    let core = Arc::clone(&ctx.core);
-    let stop = ctx.pass.owner().workers.clone();
-    tokio::spawn(async move {
-        let done = stop.run_until_cancelled(run(&core)).await;
-        core.tidying_leases.store(false, Ordering::SeqCst);
-        match done {
-            Some(Ok(())) => tracing::info!("leases are tidy"),
-            Some(Err(error)) => tracing::warn!(%error, "tidying leases ended early"),
-            None => {}
-        }
-    });
-}
+struct Leases;
 
-/// Each step holds a pass only while it runs, so that a seal never waits for it.
-async fn run(core: &Arc<Core>) -> Result<(), EngineError> {
-    let mut after = None;
-    loop {
-        let Ok(pass) = core.gate.pass() else { return Ok(()) };
-        let txn = Txn::begin(&pass)?;
-        // The state after the snapshot: the mount of every lease in it is known.
-        let state = pass.owner().state.load_full();
-        let next = step(&txn, &state.mounts, after, core.clock.now()).await?;
-        match txn.commit(next).await {
-            // A client changed what was looked at: the same step again.
-            Err(BarrierError::Conflict) => {}
-            done => {
-                after = done?.into_inner();
-                if after.is_none() {
-                    return Ok(());
-                }
+impl Walk for Leases {
+    const WHAT: &'static str = "leases";
+    type Place = LeaseHash;
+
+    fn running(core: &Core) -> &AtomicBool {
+        &core.tidying_leases
+    }
+
+    async fn step(
+        txn: &Arc<Txn>,
+        mounts: &MountTable,
+        after: Option<&LeaseHash>,
+        now: Time,
+        limit: usize,
+    ) -> Result<Option<LeaseHash>, EngineError> {
+        let store = LeaseStore(txn);
+        let page = store.page(after, limit).await?;
+        for (hash, record) in &page {
+            if record.revocation.is_none() && now < record.expires && !is_in_force(txn, mounts, record, now).await? {
+                let why = if mounts.has(&record.mount) { EndingRecord::TokenGone } else { EndingRecord::MountGone };
+                store.end(hash, record, why, now)?;
+            } else if !store.is_queued(hash, record).await? {
+                tracing::warn!(mount = %record.mount, "a lease had been lost from the queue");
+                store.queue_again(hash, record);
             }
         }
-        tokio::task::yield_now().await;
+        Ok(page.last().map(|(hash, _)| *hash))
     }
-}
-
-async fn step(
-    txn: &Arc<Txn>,
-    mounts: &MountTable,
-    after: Option<LeaseHash>,
-    now: Time,
-) -> Result<Option<LeaseHash>, EngineError> {
-    let store = LeaseStore(txn);
-    let page = store.page(after.as_ref(), STEP).await?;
-    for (hash, record) in &page {
-        if record.revocation.is_none() && now < record.expires && !is_in_force(txn, mounts, record, now).await? {
-            let why = if mounts.has(&record.mount) { EndingRecord::TokenGone } else { EndingRecord::MountGone };
-            store.end(hash, record, why, now)?;
-        } else if !store.is_queued(hash, record).await? {
-            tracing::warn!(mount = %record.mount, "a lease had been lost from the queue");
-            store.queue_again(hash, record);
-        }
-    }
-    Ok(page.last().map(|(hash, _)| *hash))
 }

@@ -119,13 +119,13 @@ async fn take_back(txn: &Arc<Txn>, hash: TokenHash, now: Time, limit: usize) -> 
 /// Storage.
 pub async fn tidy(
     txn: &Arc<Txn>,
-    after: Option<TokenHash>,
+    after: Option<&TokenHash>,
     mounts: &MountTable,
     now: Time,
     limit: usize,
 ) -> Result<Option<TokenHash>, EngineError> {
     let store = TokenStore(txn);
-    let page = store.page(after.as_ref(), limit).await?;
+    let page = store.page(after, limit).await?;
     for (hash, _) in &page {
         if store.get(hash).await?.is_some() && store.live(hash, mounts, now).await?.is_none() {
             revoke_up_to(txn, *hash, now, limit).await?;
