@@ -18,6 +18,7 @@ use bulla_types::{Operation, PolicyName, Seconds, Time};
 use bulla_wire::AuthBlock;
 use serde_json::{Value, json};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 /// Everything a record is made of.
@@ -87,36 +88,9 @@ impl Scene<'_> {
         answer: Option<&Answer>,
         then: impl AsyncFnOnce(&Entry<'_>) -> R,
     ) -> R {
-        let body = self.body();
-        let remote = self.request.remote.map(|a| (a.ip().to_string(), a.port()));
-        let standing = self.known.caller.as_ref().and_then(|caller| caller.standing.as_deref());
-        let own = self.token().map(|r| r.policies.as_slice()).unwrap_or_default();
-        let all = together(own, standing);
-        let policies = PolicyTexts {
-            all: names(&all),
-            token: names(own),
-            identity: names(standing.map(Standing::policies).unwrap_or_default()),
-        };
-        let granting: SmallVec<[GrantingPolicy<'_>; 2]> = granting(warrant);
-        let metadata: SmallVec<[(&str, &str); 4]> = self
-            .token()
-            .and_then(|r| r.meta.as_ref())
-            .map(|m| m.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect())
-            .unwrap_or_default();
-        let client_token = self.request.token.as_ref().map_or("", |t| t.dangerous_expose());
-        let results = PolicyResults { allowed: warrant.is_some(), granting_policies: &granting };
-        let auth = self.token().map(|record| auth_of(record, client_token, &policies, &metadata, results));
-        let routed = self.known.routed.as_ref();
-        let tuned = routed.map(|r| (&r.mount.record.config.audit_non_hmac_request_keys, r.audit_clear().0));
-        let clear: Texts<'_> = tuned
-            .map(|(keys, own)| keys.iter().map(String::as_str).chain(own.iter().copied()).collect())
-            .unwrap_or_default();
-        let path = routed.map_or(self.request.path.as_str(), |r| r.path.as_str());
-        let audited = self.audited_headers();
-        let values: SmallVec<[(&str, Texts<'_>, HashHeader); 2]> = audited
-            .iter()
-            .map(|(name, values, hash)| (name.as_str(), values.iter().map(String::as_str).collect(), *hash))
-            .collect();
+        let asked = Asked::of(self, warrant);
+        let (policies, values) = (asked.policies(), asked.headers());
+        let auth = asked.auth(&policies);
         let headers: SmallVec<[Header<'_>; 2]> =
             values.iter().map(|(name, values, hash)| Header { name, values, hash: *hash }).collect();
         let shown = answer.map(|answer| Shown::of(answer, self));
@@ -125,22 +99,7 @@ impl Scene<'_> {
         let entry = Entry {
             time: self.now,
             auth: auth.as_ref(),
-            request: bulla_audit::Request {
-                id: &self.request.id,
-                operation: self.operation().word(),
-                mount: self.mount(),
-                client_token,
-                client_token_accessor: self.token().map_or("", |r| r.accessor.as_str()),
-                namespace: Namespace { id: "root", path: "" },
-                path,
-                data: body.as_ref().map_or(Data::None, |json| Data::Json(json.get().as_bytes())),
-                remote_address: remote.as_ref().map_or("", |(ip, _)| ip),
-                remote_port: remote.as_ref().map_or(0, |(_, port)| *port),
-                wrap_ttl: self.request.wrap.map_or(Seconds::ZERO, |w| w.ttl),
-                clear_keys: &clear,
-                headers: &headers,
-                ..bulla_audit::Request::default()
-            },
+            request: asked.request(&headers),
             response: response.as_ref(),
             error,
         };
@@ -148,7 +107,111 @@ impl Scene<'_> {
     }
 }
 
-/// Policies of a token, as the record shows them.
+/// The parts of a request that its record shows.
+struct Asked<'a> {
+    scene: &'a Scene<'a>,
+    client_token: &'a str,
+    body: Option<RawJson>,
+    remote: Option<(String, u16)>,
+    policies: Policies<'a>,
+    metadata: SmallVec<[(&'a str, &'a str); 4]>,
+    allowed: bool,
+    granting: SmallVec<[GrantingPolicy<'a>; 2]>,
+    clear: Texts<'a>,
+    headers: Vec<(String, Vec<String>, HashHeader)>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(scene: &'a Scene<'_>, warrant: Option<&'a Warrant>) -> Self {
+        let token = scene.token();
+        let own = token.map(|record| record.policies.as_slice()).unwrap_or_default();
+        let standing = scene.known.caller.as_ref().and_then(|caller| caller.standing.as_deref());
+        let identity = standing.map(Standing::policies).unwrap_or_default();
+        let policies = Policies { all: together(own, standing), token: own, identity };
+        let metadata = token.and_then(|record| record.meta.as_ref());
+        let tuned = scene.known.routed.as_ref().map(|routed| {
+            let keys = routed.mount.record.config.audit_non_hmac_request_keys.iter().map(String::as_str);
+            keys.chain(routed.audit_clear().0.iter().copied()).collect()
+        });
+        Self {
+            scene,
+            client_token: scene.request.token.as_ref().map_or("", |token| token.dangerous_expose()),
+            body: scene.body(),
+            remote: scene.request.remote.map(|address| (address.ip().to_string(), address.port())),
+            policies,
+            metadata: metadata.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+            allowed: warrant.is_some(),
+            granting: granting(warrant),
+            clear: tuned.unwrap_or_default(),
+            headers: scene.audited_headers(),
+        }
+    }
+
+    fn policies(&self) -> PolicyTexts<'_> {
+        let Policies { all, token, identity } = &self.policies;
+        PolicyTexts { all: names(all), token: names(token), identity: names(identity) }
+    }
+
+    /// Whose token it was.
+    fn auth<'s, 't: 's>(&'s self, policies: &'s PolicyTexts<'t>) -> Option<Auth<'s>> {
+        let record = self.scene.token()?;
+        Some(Auth {
+            client_token: self.client_token,
+            accessor: record.accessor.as_str(),
+            display_name: &record.display_name,
+            policies: &policies.all,
+            token_policies: &policies.token,
+            identity_policies: &policies.identity,
+            policy_results: Some(PolicyResults { allowed: self.allowed, granting_policies: &self.granting }),
+            metadata: &self.metadata,
+            num_uses: u64::from(record.uses.unwrap_or(0)),
+            remaining_uses: record.uses.map_or(0, |left| u64::from(left.saturating_sub(1))),
+            entity_id: &record.entity_id,
+            token_type: record.kind.word(),
+            token_ttl: record.creation_ttl,
+            token_issue_time: Some(record.created),
+            ..Auth::default()
+        })
+    }
+
+    /// Each with its values, and whether these are hashed.
+    fn headers<'s>(&'s self) -> SmallVec<[(&'s str, Texts<'s>, HashHeader); 2]> {
+        let texts = |(name, values, hash): &'s (String, Vec<String>, HashHeader)| {
+            (name.as_str(), values.iter().map(String::as_str).collect(), *hash)
+        };
+        self.headers.iter().map(texts).collect()
+    }
+
+    fn request<'s>(&'s self, headers: &'s [Header<'s>]) -> bulla_audit::Request<'s> {
+        let Self { scene, .. } = self;
+        let path = scene.known.routed.as_ref().map_or(&scene.request.path, |routed| &routed.path);
+        bulla_audit::Request {
+            id: &scene.request.id,
+            operation: scene.operation().word(),
+            mount: scene.mount(),
+            client_token: self.client_token,
+            client_token_accessor: scene.token().map_or("", |record| record.accessor.as_str()),
+            namespace: Namespace { id: "root", path: "" },
+            path: path.as_str(),
+            data: self.body.as_ref().map_or(Data::None, |json| Data::Json(json.get().as_bytes())),
+            remote_address: self.remote.as_ref().map_or("", |(ip, _)| ip),
+            remote_port: self.remote.as_ref().map_or(0, |(_, port)| *port),
+            wrap_ttl: scene.request.wrap.map_or(Seconds::ZERO, |wrap| wrap.ttl),
+            clear_keys: &self.clear,
+            headers,
+            ..bulla_audit::Request::default()
+        }
+    }
+}
+
+/// Policies of a token: all of them, and where they are from.
+struct Policies<'a> {
+    all: Cow<'a, [PolicyName]>,
+    token: &'a [PolicyName],
+    identity: &'a [PolicyName],
+}
+
+/// Those as the record shows them.
 struct PolicyTexts<'a> {
     all: Texts<'a>,
     token: Texts<'a>,
@@ -166,32 +229,6 @@ fn granting(warrant: Option<&Warrant>) -> SmallVec<[GrantingPolicy<'_>; 2]> {
         return SmallVec::from_iter([of("root")]);
     }
     permit.policies().iter().map(|name| of(name.as_str())).collect()
-}
-
-fn auth_of<'a, 'b: 'a>(
-    record: &'a TokenRecord,
-    client_token: &'a str,
-    policies: &'a PolicyTexts<'b>,
-    metadata: &'a [(&'a str, &'a str)],
-    results: PolicyResults<'a>,
-) -> Auth<'a> {
-    Auth {
-        client_token,
-        accessor: record.accessor.as_str(),
-        display_name: &record.display_name,
-        policies: &policies.all,
-        token_policies: &policies.token,
-        identity_policies: &policies.identity,
-        policy_results: Some(results),
-        metadata,
-        num_uses: u64::from(record.uses.unwrap_or(0)),
-        remaining_uses: record.uses.map_or(0, |left| u64::from(left.saturating_sub(1))),
-        entity_id: &record.entity_id,
-        token_type: record.kind.word(),
-        token_ttl: record.creation_ttl,
-        token_issue_time: Some(record.created),
-        ..Auth::default()
-    }
 }
 
 /// The parts of an answer that its record shows.
