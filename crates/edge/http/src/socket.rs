@@ -151,7 +151,7 @@ impl AsyncWrite for Socket {
 
 /// An IPv4 client of a listener for both families comes as `::ffff:127.0.0.1`; tokens are bound to, and audit shows,
 /// the address as people write it.
-fn plain(address: SocketAddr) -> SocketAddr {
+pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
