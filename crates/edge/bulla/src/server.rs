@@ -142,56 +142,8 @@ async fn reload(options: &Options, environment: &Environment, log: &Log, running
         }
         Err(_) => Vec::new(),
     };
-    reload_listeners(listeners, running, options.dev.as_ref().is_some_and(|dev| dev.tls.is_some()));
+    listeners::reload(listeners, running, options.dev.as_ref().is_some_and(|dev| dev.tls.is_some()));
     log.reopen();
-}
-
-/// `new` is in the order of a file; none at all if there is no configuration to be used. Certificates are read again in
-/// any case.
-fn reload_listeners(new: Vec<Settings>, running: &[Running], made_tls: bool) {
-    let readable = !new.is_empty();
-    let mut new: Vec<Option<Settings>> = new.into_iter().map(Some).collect();
-    for (number, listener) in running.iter().enumerate() {
-        let present = listener.settings();
-        let found =
-            new.iter_mut().find(|one| one.as_ref().is_some_and(|s| is_same_place(&s.address, &present.address)));
-        let mut settings = match found.and_then(Option::take) {
-            Some(settings) => settings,
-            None => {
-                if readable {
-                    tracing::warn!(listener = %place(&present.address), "gone from the configuration; it stays until a restart");
-                }
-                present.clone()
-            }
-        };
-        if made_tls && number == 0 {
-            // Made at the start, and in no file.
-            settings.tls.clone_from(&present.tls);
-        }
-        let listener_place = place(&present.address);
-        match listener.reload(settings) {
-            Ok(stays) => stays.iter().for_each(|name| {
-                tracing::warn!(listener = %listener_place, "a change of `{name}` takes a restart");
-            }),
-            Err(error) => {
-                tracing::error!(%error, listener = %listener_place, "the settings and the certificate in use stay")
-            }
-        }
-    }
-    for settings in new.iter().flatten() {
-        tracing::warn!(listener = %place(&settings.address), "a new listener takes a restart");
-    }
-}
-
-fn is_same_place(one: &Address, other: &Address) -> bool {
-    place(one) == place(other)
-}
-
-fn place(address: &Address) -> String {
-    match address {
-        Address::Tcp(address) => address.clone(),
-        Address::Unix { path, .. } => path.display().to_string(),
-    }
 }
 
 /// What an operator sees first, on standard output. Scripts look for the keys at the start of a line.
@@ -234,5 +186,6 @@ fn dev_text(dev: &DevOptions, ready: &Ready, address: &str) -> String {
     )
 }
 
+mod listeners;
 #[cfg(test)]
 mod tests;

@@ -92,7 +92,7 @@ async fn a_slow_or_damaged_header_ends_the_connection_and_nothing_else() {
     })
     .await;
     let overlong = [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff".to_vec(), vec![0; 70_000]].concat();
-    for text in [&b"PROXY TCP9 a b\r\n"[..], b"PROXY nonsense", &[b'P'], b"", &v2()[..20], &overlong] {
+    for text in [&b"PROXY TCP9 a b\r\n"[..], b"PROXY nonsense", b"P", b"", &v2()[..20], &overlong] {
         let mut stream = server.connect().await;
         let begun = std::time::Instant::now();
         // What is refused early may be closed before all is sent.
