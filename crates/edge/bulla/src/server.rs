@@ -113,6 +113,7 @@ async fn serve(
     while signals.next().await == Wish::Reload {
         reload(options, environment, log, &running).await;
         house.reopen_audit().await;
+        tracing::info!("reloaded");
     }
     tracing::info!("a signal asks to stop: sealing");
     // No new connections first, or draining would never end.
