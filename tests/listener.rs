@@ -157,6 +157,25 @@ fn a_signal_changes_limits_and_whom_to_believe() {
     assert!(std::net::TcpStream::connect(address).is_err());
 }
 
+/// Certificates that do not fit are no reason to stop, nor to take over half of what is new.
+#[test]
+fn a_signal_with_a_broken_key_changes_nothing() {
+    let listener = "max_request_size = 200".to_owned();
+    let options = ServerOptions { tls: true, listener, ..ServerOptions::default() };
+    let (server, root, _) = ServerProcess::ready(options);
+    let _ = root.post("sys/mounts/kv", json!({ "type": "kv" })).ok();
+    let long = json!({ "v": "x".repeat(150) });
+    let key = server.folder().join("server-key.pem");
+    let whole = std::fs::read(&key).unwrap();
+    std::fs::write(&key, "nonsense").unwrap();
+    reload(&server, |text| text.replace("max_request_size = 200", "max_request_size = 100"));
+    assert!(server.log().contains("the settings and the certificate in use stay"), "{}", server.log());
+    let _ = root.put("kv/a", long.clone()).is(204);
+    std::fs::write(&key, whole).unwrap();
+    reload(&server, |text| text);
+    let _ = root.put("kv/a", long).is(413);
+}
+
 /// What could not be started with is said by name, and the line.
 #[test]
 fn options_that_contradict_each_other() {

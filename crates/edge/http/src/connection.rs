@@ -69,11 +69,11 @@ async fn introduce(
                 Some(client)
             }
             Ok(Err(error)) => {
-                tracing::debug!(%error, "no connection");
+                tracing::debug!(%error, peer = ?remote, "no connection");
                 None
             }
             Err(_) => {
-                tracing::debug!("the PROXY header took too long");
+                tracing::debug!(peer = ?remote, "the PROXY header took too long");
                 None
             }
         },

@@ -9,6 +9,7 @@ use crate::service::Service;
 use crate::settings::{Address, Settings};
 use crate::socket::Acceptor;
 use arc_swap::ArcSwap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -103,6 +104,10 @@ impl Drop for Running {
     }
 }
 
+fn is_of_one_client(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
+}
+
 async fn accept(acceptor: Acceptor, shared: Arc<Shared>, connections: Arc<Connections>) {
     loop {
         // Beyond the limit clients wait in the kernel's queue, where they cost us nothing.
@@ -115,7 +120,9 @@ async fn accept(acceptor: Acceptor, shared: Arc<Shared>, connections: Arc<Connec
                     drop(place);
                 });
             }
-            // Whatever it is, it concerns one client; the loop never ends by it (CVE-2024-6468).
+            // Whatever it is, it concerns one client; the loop never ends by it (CVE-2024-6468). Those who go away before
+            // they are accepted do not keep others waiting either.
+            Err(error) if is_of_one_client(error.kind()) => tracing::debug!(%error, "gone before it was accepted"),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -43,8 +43,9 @@ impl Acceptor {
         match self {
             Self::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;
-                // Answers are written in one piece; waiting for more to send only delays them.
-                stream.set_nodelay(true)?;
+                // Answers are written in one piece; waiting for more to send only delays them. A client that is gone already
+                // is found out by reading.
+                let _ = stream.set_nodelay(true);
                 Ok((Socket::Tcp(stream), Some(plain(remote))))
             }
             Self::Unix(listener, _) => Ok((Socket::Unix(listener.accept().await?.0), None)),
