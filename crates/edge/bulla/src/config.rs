@@ -11,6 +11,7 @@
 mod environment;
 mod listener;
 mod lockout;
+mod proxies;
 mod read;
 mod top;
 

@@ -113,6 +113,7 @@ async fn serve(
     while signals.next().await == Wish::Reload {
         reload(options, environment, log, &running).await;
         house.reopen_audit().await;
+        tracing::info!("reloaded");
     }
     tracing::info!("a signal asks to stop: sealing");
     // No new connections first, or draining would never end.
@@ -123,26 +124,26 @@ async fn serve(
     Ok(())
 }
 
-/// Certificates, log level and log file. Anything that is wrong leaves the old in force.
+/// Settings of listeners, certificates, log level and log file. Anything that is wrong leaves the old in force.
 async fn reload(options: &Options, environment: &Environment, log: &Log, running: &[Running]) {
     tracing::info!("reloading");
-    for listener in running {
-        if let Err(error) = listener.reload_tls() {
-            tracing::error!(%error, "the certificate in use stays");
-        }
-    }
-    let options = options.clone();
-    let environment = environment.clone();
-    let read = tokio::task::spawn_blocking(move || assemble(&options, &environment)).await;
-    match read {
+    let (own_options, own_environment) = (options.clone(), environment.clone());
+    let read = tokio::task::spawn_blocking(move || assemble(&own_options, &own_environment)).await;
+    let listeners = match read {
         Ok(Ok(config)) => {
+            config.warnings.iter().for_each(|line| tracing::warn!("{line}"));
             if let Err(error) = log.set_level(config.log_level.as_deref().unwrap_or("info")) {
                 tracing::error!(%error, "the log level stays");
             }
+            config.listeners
         }
-        Ok(Err(error)) => tracing::error!(%error, "the configuration in use stays"),
-        Err(_) => {}
-    }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the configuration in use stays");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    };
+    listeners::reload(listeners, running, options.dev.as_ref().is_some_and(|dev| dev.tls.is_some()));
     log.reopen();
 }
 
@@ -186,5 +187,6 @@ fn dev_text(dev: &DevOptions, ready: &Ready, address: &str) -> String {
     )
 }
 
+mod listeners;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub enum Wish {
     /// SIGTERM, SIGINT: seal and end.
     Stop,
-    /// SIGHUP: read certificates, log level and audit files anew.
+    /// SIGHUP: settings of listeners, certificates, log level and audit files are read anew.
     Reload,
 }
 

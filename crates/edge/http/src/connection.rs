@@ -1,4 +1,4 @@
-//! One connection from accept to close: handshake, requests, time limits, and the end a seal makes of it.
+//! One connection from accept to close: PROXY header, handshake, requests, time limits, and the end a seal makes of it.
 //!
 //! The order at the end matters: the entry in [`crate::Connections`] goes last, when nothing of the connection is left
 //! in memory, because the seal waits for it.
@@ -7,7 +7,9 @@ use crate::connections::Entry;
 use crate::exchange::Exchange;
 use crate::hold::Hold;
 use crate::listener::Shared;
+use crate::live::Live;
 use crate::phase::{Phase, State};
+use crate::proxy::{self, Introduction};
 use crate::settings::Limits;
 use crate::socket::Socket;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -26,12 +28,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 pub(crate) async fn serve(socket: Socket, remote: Option<SocketAddr>, shared: Arc<Shared>, entry: Entry) {
     let state = Arc::clone(&entry.state);
-    let io = Hold::new(socket, Arc::clone(&state));
+    let live = shared.live();
     // Boxed so that it can be dropped, with all its buffers, before the end of this function.
-    match shared.tls.as_ref() {
-        None => Box::pin(run(io, remote, Vec::new(), &shared, &state)).await,
-        Some(tls) => Box::pin(run_tls(io, remote, tls.acceptor(), &shared, &state)).await,
-    }
+    Box::pin(run_raw(socket, remote, &live, &shared, &state)).await;
     let rescued = state.rescued.lock().take();
     if let Some((mut socket, bytes)) = rescued {
         let send = async {
@@ -43,14 +42,54 @@ pub(crate) async fn serve(socket: Socket, remote: Option<SocketAddr>, shared: Ar
     drop(entry);
 }
 
+async fn run_raw(socket: Socket, remote: Option<SocketAddr>, live: &Live, shared: &Arc<Shared>, state: &Arc<State>) {
+    let mut socket = socket;
+    let Some(client) = introduce(&mut socket, remote, live, state).await else { return };
+    let io = Hold::new(socket, client.ahead, Arc::clone(state));
+    match live.tls.as_ref() {
+        None => run(io, client.remote, Vec::new(), live, shared, state).await,
+        Some(tls) => run_tls(io, client.remote, tls.acceptor(), live, shared, state).await,
+    }
+}
+
+/// Who is at the other end. `None` = nobody we talk to.
+async fn introduce(
+    socket: &mut Socket,
+    remote: Option<SocketAddr>,
+    live: &Live,
+    state: &State,
+) -> Option<Introduction> {
+    let Some(trust) = &live.settings.proxy else { return Some(Introduction { remote, ahead: Vec::new() }) };
+    let header = timeout(live.settings.limits.read_header, proxy::introduce(socket, remote, trust));
+    tokio::select! {
+        done = header => match done {
+            Ok(Ok(client)) => {
+                // The time for what comes next begins now.
+                state.enter(Phase::Head);
+                Some(client)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, peer = ?remote, "no connection");
+                None
+            }
+            Err(_) => {
+                tracing::debug!(peer = ?remote, "the PROXY header took too long");
+                None
+            }
+        },
+        () = closed(state) => None,
+    }
+}
+
 async fn run_tls(
     io: Hold,
     remote: Option<SocketAddr>,
     acceptor: tokio_rustls::TlsAcceptor,
+    live: &Live,
     shared: &Arc<Shared>,
     state: &Arc<State>,
 ) {
-    let handshake = timeout(shared.settings.limits.handshake, acceptor.accept(io));
+    let handshake = timeout(live.settings.limits.handshake, acceptor.accept(io));
     let stream = tokio::select! {
         done = handshake => match done {
             Ok(Ok(stream)) => stream,
@@ -67,7 +106,7 @@ async fn run_tls(
     } else {
         state.enter(Phase::Head);
     }
-    run(stream, remote, chain, shared, state).await;
+    run(stream, remote, chain, live, shared, state).await;
 }
 
 /// Ready once the connection is to close.
@@ -82,12 +121,13 @@ async fn run<IO: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     io: IO,
     remote: Option<SocketAddr>,
     certificates: Vec<Vec<u8>>,
+    live: &Live,
     shared: &Arc<Shared>,
     state: &Arc<State>,
 ) {
     let exchange = Exchange::new(Arc::clone(shared), Arc::clone(state), remote, certificates);
-    let mut connection = pin!(shared.builder.serve_connection(TokioIo::new(io), exchange));
-    let mut supervisor = Supervisor::new(Arc::clone(state), shared.settings.limits);
+    let mut connection = pin!(live.builder.serve_connection(TokioIo::new(io), exchange));
+    let mut supervisor = Supervisor::new(Arc::clone(state), live.settings.limits);
     poll_fn(|cx| {
         state.wake_me(cx.waker());
         if let Poll::Ready(result) = connection.as_mut().poll(cx) {
@@ -187,7 +227,7 @@ impl Supervisor {
     }
 }
 
-/// hyper with our limits; made once per listener.
+/// hyper with our limits; made once per listener and configuration.
 pub(crate) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder

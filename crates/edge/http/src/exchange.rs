@@ -4,8 +4,10 @@ use crate::body::{self, BodyTrouble};
 use crate::cors;
 use crate::decode::{self, Early, Head};
 use crate::encode;
+use crate::forwarded::{self, Client};
 use crate::headers::Lazy;
 use crate::listener::Shared;
+use crate::live::Live;
 use crate::phase::{Phase, State};
 use bulla_core::Request;
 use bulla_kit::Body;
@@ -21,6 +23,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::time::timeout;
 
 pub(crate) type HttpAnswer = Response<Full<Bytes>>;
 
@@ -85,28 +88,41 @@ impl Drop for Busy<'_> {
 
 impl Peer {
     async fn answer(&self, parts: Parts, incoming: Incoming) -> HttpAnswer {
-        let granted = match cors::judge(&parts, || self.shared.service.cors()) {
-            Ok(granted) => granted,
+        // As it is now: also a connection that was there before a change of the configuration is subject to it.
+        let live = &*self.shared.live();
+        let judged = self
+            .client(&parts, live)
+            .and_then(|client| cors::judge(&parts, || self.shared.service.cors()).map(|granted| (client, granted)));
+        let (client, granted) = match judged {
+            Ok(judged) => judged,
             Err(early) => {
                 pass_over(incoming, &parts).await;
-                return encode::early(early, &self.shared.headers);
+                return encode::early(early, &live.headers);
             }
         };
-        let Some(granted) = granted else { return self.serve(parts, incoming).await };
+        let Some(granted) = granted else { return self.serve(parts, incoming, client, live).await };
         let mut answer = if granted.is_preflight() {
             pass_over(incoming, &parts).await;
-            encode::early(Early::Bare(StatusCode::OK), &self.shared.headers)
+            encode::early(Early::Bare(StatusCode::OK), &live.headers)
         } else {
-            self.serve(parts, incoming).await
+            self.serve(parts, incoming, client, live).await
         };
         granted.add_to(answer.headers_mut());
         answer
     }
 
-    async fn serve(&self, parts: Parts, incoming: Incoming) -> HttpAnswer {
-        let headers = &self.shared.headers;
-        let decoded = check_size(&parts, self.shared.settings.limits.header_size)
-            .and_then(|()| decode::head(&parts, &self.shared.settings));
+    /// Who asks: the other end of the connection, or whom a proxy there speaks for.
+    fn client(&self, parts: &Parts, live: &Live) -> Result<Client, Early> {
+        match &live.settings.forwarded_for {
+            Some(rule) => forwarded::client(&parts.headers, self.remote, rule),
+            None => Ok(Client { remote: self.remote, certificates: None }),
+        }
+    }
+
+    async fn serve(&self, parts: Parts, incoming: Incoming, client: Client, live: &Live) -> HttpAnswer {
+        let headers = &live.headers;
+        let limits = &live.settings.limits;
+        let decoded = check_size(&parts, limits.header_size).and_then(|()| decode::head(&parts, &live.settings));
         let head = match decoded {
             Ok(head) => head,
             Err(early) => {
@@ -114,17 +130,20 @@ impl Peer {
                 return encode::early(early, headers);
             }
         };
-        let body = match self.body(incoming, &parts, &head).await {
+        let body = match receive(incoming, &parts, &head, live).await {
             Ok(body) => body,
             Err(early) => return encode::early(early, headers),
         };
         let Some(running) = self.state.run() else {
             return encode::early(unavailable("the server is closing its connections"), headers);
         };
-        let Some(request) = self.request(parts, head, body) else {
+        let legacy_routes_open = live.settings.legacy_routes_open;
+        let Some(request) = self.request(parts, head, body, client, legacy_routes_open) else {
             return encode::early(Early::silent(StatusCode::INTERNAL_SERVER_ERROR), headers);
         };
-        let answer = self.shared.service.handle(request).await;
+        let Ok(answer) = timeout(limits.request, self.shared.service.handle(request)).await else {
+            return encode::early(unavailable("the request took longer than this listener allows"), headers);
+        };
         let sealed = answer.answer().sealed_by_this;
         let mut encoded = encode::answer(answer, headers);
         if sealed {
@@ -136,18 +155,15 @@ impl Peer {
         encoded
     }
 
-    async fn body(&self, incoming: Incoming, parts: &Parts, head: &Head) -> Result<Body, Early> {
-        if let Some(members) = &head.members {
-            pass_over(incoming, parts).await;
-            return Ok(members.clone());
-        }
-        let limits = &self.shared.settings.limits;
-        let text = body::receive(incoming, limits.request_size, limits.read_body, &self.shared.budget).await;
-        decode::body(&text.map_err(refusal_of)?, head.form, &limits.body)
-    }
-
     /// `None` if the system has no randomness.
-    fn request(&self, parts: Parts, head: Head, body: Body) -> Option<Request> {
+    fn request(
+        &self,
+        parts: Parts,
+        head: Head,
+        body: Body,
+        client: Client,
+        legacy_routes_open: bool,
+    ) -> Option<Request> {
         Some(Request {
             id: request_id()?,
             namespace: head.namespace,
@@ -156,14 +172,24 @@ impl Peer {
             token: head.token,
             body: Arc::new(body),
             wrap: head.wrap,
-            remote: self.remote,
+            remote: client.remote,
             headers: Box::new(Lazy(parts.headers)),
-            client_certificates: self.certificates.clone(),
+            client_certificates: client.certificates.unwrap_or_else(|| self.certificates.clone()),
             help: head.operation == bulla_types::Operation::Help,
-            legacy_routes_open: self.shared.settings.legacy_routes_open,
+            legacy_routes_open,
             connection: self.state.id,
         })
     }
+}
+
+async fn receive(incoming: Incoming, parts: &Parts, head: &Head, live: &Live) -> Result<Body, Early> {
+    if let Some(members) = &head.members {
+        pass_over(incoming, parts).await;
+        return Ok(members.clone());
+    }
+    let limits = &live.settings.limits;
+    let text = body::receive(incoming, limits.request_size, limits.read_body, &live.budget).await;
+    decode::body(&text.map_err(refusal_of)?, head.form, &limits.body)
 }
 
 /// hyper bounds its buffer, which is never smaller than 8 KiB and may take in a little more than the limit at a time;

@@ -19,6 +19,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2";
 pub(crate) struct Hold {
     /// Present until dropped.
     socket: Option<Socket>,
+    /// Already taken from the socket and not yet handed on.
+    ahead: Vec<u8>,
     held: Vec<u8>,
     state: Arc<State>,
     /// Nothing has been read yet.
@@ -26,8 +28,9 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    pub(crate) fn new(socket: Socket, state: Arc<State>) -> Self {
-        Self { socket: Some(socket), held: Vec::new(), state, fresh: true }
+    /// `ahead` was read from the socket before and comes first.
+    pub(crate) fn new(socket: Socket, ahead: Vec<u8>, state: Arc<State>) -> Self {
+        Self { socket: Some(socket), ahead, held: Vec::new(), state, fresh: true }
     }
 
     fn socket(&mut self) -> io::Result<Pin<&mut Socket>> {
@@ -75,6 +78,13 @@ impl Drop for Hold {
 impl AsyncRead for Hold {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
+        if !self.ahead.is_empty() && buf.remaining() > 0 {
+            let size = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead[..size]);
+            self.ahead.drain(..size);
+            self.note_read(&buf.filled()[before..]);
+            return Poll::Ready(Ok(()));
+        }
         let result = self.socket()?.poll_read(cx, buf);
         self.note_read(&buf.filled()[before..]);
         result

@@ -50,7 +50,8 @@ pub(crate) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     Some(found)
 }
 
-fn decode_plus(text: &str) -> Option<String> {
+/// Decodes `%xx` once, after `+` has become a blank.
+pub(crate) fn decode_plus(text: &str) -> Option<String> {
     let spaced: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
     percent_decode(&spaced).ok().map(Cow::into_owned)
 }

@@ -1,5 +1,7 @@
 //! What a listener is told by the configuration. Not here: how that is written in a file (`edge/bulla`).
 
+use crate::certificate_header::CertificateHeader;
+use crate::networks::Networks;
 use crate::tls::TlsSettings;
 use bulla_kit::BodyLimits;
 use std::path::PathBuf;
@@ -42,6 +44,8 @@ pub struct Limits {
     /// From the first byte of a request (or from accepting) to the end of its headers.
     pub read_header: Duration,
     pub read_body: Duration,
+    /// From a complete request to its answer; what takes longer is given up.
+    pub request: Duration,
     /// Without a request, or with a client that does not take its answer.
     pub idle: Duration,
     pub body: BodyLimits,
@@ -59,6 +63,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             read_header: Duration::from_secs(10),
             read_body: Duration::from_secs(30),
+            request: Duration::from_secs(90),
             idle: Duration::from_secs(300),
             body: BodyLimits::default(),
         }
@@ -72,9 +77,43 @@ pub struct CustomHeaders {
     pub rules: Vec<(String, String, Vec<String>)>,
 }
 
+/// Of which connections a PROXY header is believed. Of none it is demanded: a proxy looks without one whether we live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxyTrust {
+    Always,
+    /// Of these; that of others is passed over.
+    Some(Networks),
+    /// Of these; others may not connect at all.
+    Only(Networks),
+}
+
+/// `X-Forwarded-For` and what goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardedFor {
+    /// Proxies whose headers are believed.
+    pub authorized: Networks,
+    /// Addresses passed over at the end of the list.
+    pub hop_skips: usize,
+    /// Requests without the header are refused, rather than taken as the proxy's own.
+    pub reject_not_present: bool,
+    /// Requests of others with the header are refused, rather than taken without it.
+    pub reject_not_authorized: bool,
+    pub certificate: Option<CertificateHeader>,
+}
+
+impl ForwardedFor {
+    pub fn new(authorized: Networks) -> Self {
+        Self { authorized, hop_skips: 0, reject_not_present: true, reject_not_authorized: true, certificate: None }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub address: Address,
+    /// `None` = there is no PROXY protocol.
+    pub proxy: Option<ProxyTrust>,
+    /// `None` = headers that tell of other clients are nobody's business.
+    pub forwarded_for: Option<ForwardedFor>,
     /// `None` = plain text.
     pub tls: Option<TlsSettings>,
     pub limits: Limits,
@@ -89,6 +128,8 @@ impl Settings {
     pub fn new(address: Address) -> Self {
         Self {
             address,
+            proxy: None,
+            forwarded_for: None,
             tls: None,
             limits: Limits::default(),
             custom_headers: CustomHeaders::default(),

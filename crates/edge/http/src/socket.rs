@@ -43,8 +43,9 @@ impl Acceptor {
         match self {
             Self::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;
-                // Answers are written in one piece; waiting for more to send only delays them.
-                stream.set_nodelay(true)?;
+                // Answers are written in one piece; waiting for more to send only delays them. A client that is gone already
+                // is found out by reading.
+                let _ = stream.set_nodelay(true);
                 Ok((Socket::Tcp(stream), Some(plain(remote))))
             }
             Self::Unix(listener, _) => Ok((Socket::Unix(listener.accept().await?.0), None)),
@@ -151,7 +152,7 @@ impl AsyncWrite for Socket {
 
 /// An IPv4 client of a listener for both families comes as `::ffff:127.0.0.1`; tokens are bound to, and audit shows,
 /// the address as people write it.
-fn plain(address: SocketAddr) -> SocketAddr {
+pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 

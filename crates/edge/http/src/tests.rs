@@ -4,6 +4,8 @@
 mod cors;
 mod limits;
 mod protocols;
+mod proxies;
+mod reload;
 mod seal;
 
 use crate::{Address, BoxFuture, Connections, Listener, Running, Service, Settings};
@@ -47,11 +49,12 @@ impl Service for Echo {
                 _ => {}
             }
             let text = format!(
-                r#"{{"path":{:?},"operation":"{}","body":{},"certificates":{}}}"#,
+                r#"{{"path":{:?},"operation":"{}","body":{},"certificates":{},"remote":"{}"}}"#,
                 request.path.as_str(),
                 request.operation,
                 request.body.to_json().get(),
                 request.client_certificates.len(),
+                request.remote.map_or_else(String::new, |a| a.to_string()),
             );
             exempt(Answer::new(Outcome::Bare { data: RawJson::parse(text).unwrap(), code: None }))
         })

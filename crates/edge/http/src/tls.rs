@@ -1,14 +1,13 @@
-//! TLS of a listener: versions, suites, certificates that can be exchanged while it runs, client certificates.
+//! TLS of a listener: versions, suites, certificates, client certificates. Read as a whole, also anew while it runs.
 
 use crate::error::ListenError;
 use crate::verifier::AnyCertificate;
-use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert, WebPkiClientVerifier};
-use rustls::sign::CertifiedKey;
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,46 +47,24 @@ impl TlsSettings {
     }
 }
 
-pub(crate) struct Tls {
-    config: Arc<ServerConfig>,
-    identity: Arc<Identity>,
-    settings: TlsSettings,
-    provider: Arc<CryptoProvider>,
-}
-
-/// The server's certificate in use.
-#[derive(Debug)]
-struct Identity(ArcSwap<CertifiedKey>);
-
-impl ResolvesServerCert for Identity {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
-    }
-}
+pub(crate) struct Tls(Arc<ServerConfig>);
 
 impl Tls {
     pub(crate) fn load(settings: &TlsSettings) -> Result<Self, ListenError> {
         let provider = Arc::new(provider(settings)?);
         let key = load_identity(settings, &provider)?;
-        let identity = Arc::new(Identity(ArcSwap::from_pointee(key)));
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions(settings)?)
             .map_err(|e| ListenError::Tls(e.to_string()))?;
         let verifier = verifier(settings, &provider)?;
-        let resolver: Arc<dyn ResolvesServerCert> = Arc::<Identity>::clone(&identity);
-        let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver);
+        let identity = Arc::new(SingleCertAndKey::from(key));
+        let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(identity);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), identity, settings: settings.clone(), provider })
+        Ok(Self(Arc::new(config)))
     }
 
     pub(crate) fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
-        tokio_rustls::TlsAcceptor::from(Arc::clone(&self.config))
-    }
-
-    pub(crate) fn reload(&self) -> Result<(), ListenError> {
-        let key = load_identity(&self.settings, &self.provider)?;
-        self.identity.0.store(Arc::new(key));
-        Ok(())
+        tokio_rustls::TlsAcceptor::from(Arc::clone(&self.0))
     }
 }
 

@@ -1,20 +1,20 @@
 //! `listener "tcp" { … }` and `listener "unix" { … }`.
 
 use super::ConfigError;
+use super::proxies;
 use super::top::{Place, nanos};
 use bulla_hcl::{Block, Object};
 use bulla_http::{Address, ClientCertificates, CustomHeaders, Settings, TlsSettings, TlsVersion, UnixOwner};
 use std::time::Duration;
 
 /// Keys that are known and have no effect.
-const IDLE: [&str; 13] = [
+const IDLE: [&str; 12] = [
     "cluster_address",
     "telemetry",
     "profiling",
     "inflight_requests_logging",
     "purpose",
     "http_write_timeout",
-    "max_request_duration",
     "max_request_json_memory",
     "tls_prefer_server_cipher_suites",
     "chroot_namespace",
@@ -23,15 +23,15 @@ const IDLE: [&str; 13] = [
     "disable_request_limiter",
 ];
 
-/// Keys whose silent loss would open something or judge clients by a wrong address.
-const NOT_YET: [&str; 7] = [
-    "proxy_protocol_behavior",
-    "x_forwarded_for_authorized_addrs",
-    "x_forwarded_for_reject_not_authorized",
-    "x_forwarded_for_client_cert_header",
-    "tls_acme_domains",
-    "redact_addresses",
-    "redact_version",
+/// Keys whose silent loss would open something or judge clients by a wrong certificate.
+const NOT_YET: [(&str, &str); 4] = [
+    ("tls_acme_domains", ""),
+    ("redact_addresses", ""),
+    ("redact_version", ""),
+    (
+        "x_forwarded_for_client_cert_header_decoders",
+        "; use `x_forwarded_for_client_cert_decoders` with URL, PEM or RFC9440",
+    ),
 ];
 
 pub(super) fn parse(place: Place<'_>, block: &Block<'_>, warnings: &mut Vec<String>) -> Result<Settings, ConfigError> {
@@ -45,10 +45,15 @@ pub(super) fn parse(place: Place<'_>, block: &Block<'_>, warnings: &mut Vec<Stri
     settings.legacy_routes_open =
         !closed("disable_unauthed_rekey_endpoints")? || !closed("disable_unauthed_generate_root_endpoints")?;
     settings.custom_headers = custom_headers(&reader)?;
+    proxies::apply(&reader, &mut settings, warnings)?;
     for item in &body.items {
         let name = item.name();
-        if NOT_YET.contains(&name) {
-            return Err(place.at(item.pos().line, format!("listener option `{name}` is not supported")));
+        if let Some((_, instead)) = NOT_YET.iter().find(|(known, _)| *known == name) {
+            let problem = format!("listener option `{name}` is not supported{instead}");
+            return Err(place.at(item.pos().line, problem));
+        }
+        if proxies::KNOWN.contains(&name) {
+            continue;
         }
         if IDLE.contains(&name) {
             warnings.push(format!("{}: line {}: `{name}` has no effect", place.file, item.pos().line));
@@ -59,7 +64,7 @@ pub(super) fn parse(place: Place<'_>, block: &Block<'_>, warnings: &mut Vec<Stri
     Ok(settings)
 }
 
-const KNOWN: [&str; 35] = [
+const KNOWN: [&str; 34] = [
     "address",
     "socket_mode",
     "socket_user",
@@ -93,21 +98,20 @@ const KNOWN: [&str; 35] = [
     "disable_unauthed_rekey_endpoints",
     "disable_unauthed_generate_root_endpoints",
     "custom_response_headers",
-    "x_forwarded_for_hop_skips",
-    "x_forwarded_for_reject_not_present",
+    "max_request_duration",
 ];
 
-struct Reader<'a> {
-    place: Place<'a>,
-    body: &'a Object,
+pub(super) struct Reader<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) body: &'a Object,
 }
 
 impl Reader<'_> {
-    fn text(&self, name: &str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, ConfigError> {
         self.body.string(name).map(|t| t.filter(|t| !t.is_empty())).map_err(|e| self.place.wrong(&e))
     }
 
-    fn flag(&self, name: &str) -> Result<Option<bool>, ConfigError> {
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, ConfigError> {
         self.body.boolean(name).map_err(|e| self.place.wrong(&e))
     }
 
@@ -125,7 +129,7 @@ impl Reader<'_> {
         Ok((size > 0).then_some(size))
     }
 
-    fn line(&self, name: &str) -> u32 {
+    pub(super) fn line(&self, name: &str) -> u32 {
         self.body.item(name).map_or(0, |i| i.pos().line)
     }
 }
@@ -231,6 +235,7 @@ fn limits(reader: &Reader<'_>, settings: &mut Settings) -> Result<(), ConfigErro
     for (name, slot) in [
         ("http_read_header_timeout", &mut limits.read_header),
         ("http_read_timeout", &mut limits.read_body),
+        ("max_request_duration", &mut limits.request),
         ("http_idle_timeout", &mut limits.idle),
         ("tls_handshake_timeout", &mut limits.handshake),
     ] {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
-use bulla_http::{Address, ClientCertificates, TlsVersion};
+use bulla_http::{Address, CertificateDecoder, ClientCertificates, ForwardedFor, Networks, ProxyTrust, TlsVersion};
 use std::time::Duration;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -117,15 +117,7 @@ fn what_is_wrong_is_named_with_its_line() {
     assert!(problem("listener \"udp\" {}").starts_with("f.hcl: line 1: unknown listener `udp`"));
     assert!(problem("listener \"tcp\" {\n tls_disable = true\n max_request_size = -1\n}").contains("line 3"));
     assert!(problem("a = ").starts_with("f.hcl: line 1"));
-    assert!(
-        problem("listener \"tcp\" {\n tls_disable = true\n x_forwarded_for_authorized_addrs = \"10.0.0.0/8\"\n}")
-            .contains("not supported")
-    );
-    // Ignored, it would judge every client by the proxy's own certificate.
-    assert!(
-        problem("listener \"tcp\" {\n tls_disable = true\n x_forwarded_for_client_cert_header = \"Client-Cert\"\n}")
-            .contains("not supported")
-    );
+    assert!(problem("listener \"tcp\" {\n tls_disable = true\n redact_version = true\n}").contains("not supported"));
 }
 
 #[test]
@@ -186,4 +178,95 @@ user_lockout "userpass" {
     let mut off = Config::default();
     Environment::of([("BAO_DISABLE_USER_LOCKOUT".to_owned(), "true".to_owned())]).apply(&mut off);
     assert!(off.user_lockout.off);
+}
+
+/// The listener of these lines, and what is warned of.
+fn behind(lines: &str) -> (bulla_http::Settings, Vec<String>) {
+    let config = parse(&format!("listener \"tcp\" {{\n tls_disable = true\n {lines}\n}}")).unwrap();
+    (config.listeners[0].clone(), config.warnings)
+}
+
+fn wrong_behind(kind: &str, lines: &str) -> String {
+    problem(&format!("listener \"{kind}\" {{\n tls_disable = true\n address = \"/a:1\"\n{lines}\n}}"))
+}
+
+#[test]
+fn proxies_that_pass_bytes_on() {
+    let nets = |list: &[&str]| Networks::parse(list.iter().copied()).unwrap();
+    let proxy = |lines: &str| behind(lines).0.proxy;
+    assert_eq!(proxy(""), None);
+    assert_eq!(proxy("proxy_protocol_behavior = \"use_always\""), Some(ProxyTrust::Always));
+    assert_eq!(
+        proxy(
+            "proxy_protocol_behavior = \"allow_authorized\"\n proxy_protocol_authorized_addrs = \"10.0.0.1, 10.1.0.0/16\""
+        ),
+        Some(ProxyTrust::Some(nets(&["10.0.0.1", "10.1.0.0/16"])))
+    );
+    assert_eq!(
+        proxy("proxy_protocol_behavior = \"deny_unauthorized\"\n proxy_protocol_authorized_addrs = [\"::1\"]"),
+        Some(ProxyTrust::Only(nets(&["::1"])))
+    );
+    let (settings, warnings) = behind("proxy_protocol_authorized_addrs = [\"::1\"]");
+    assert!(settings.proxy.is_none());
+    assert_eq!(
+        warnings,
+        ["f.hcl: line 3: `proxy_protocol_authorized_addrs` has no effect without `proxy_protocol_behavior`"]
+    );
+    for (lines, told) in [
+        ("proxy_protocol_behavior = \"sometimes\"", "must be use_always"),
+        ("proxy_protocol_behavior = \"allow_authorized\"", "needs `proxy_protocol_authorized_addrs`"),
+        ("proxy_protocol_behavior = \"deny_unauthorized\"", "needs `proxy_protocol_authorized_addrs`"),
+        ("proxy_protocol_authorized_addrs = \"\"", "at least one"),
+        ("proxy_protocol_authorized_addrs = []", "at least one"),
+        ("proxy_protocol_authorized_addrs = [\"10.0.0.0/33\"]", "CIDR"),
+        ("proxy_protocol_authorized_addrs = 7", "CIDR"),
+    ] {
+        let problem = wrong_behind("tcp", lines);
+        assert!(problem.contains(told) && problem.contains("line 4"), "{problem}");
+    }
+    assert!(wrong_behind("unix", "proxy_protocol_behavior = \"use_always\"").contains("needs a listener `tcp`"));
+}
+
+#[test]
+fn proxies_that_speak_http() {
+    const BASE: &str = "x_forwarded_for_authorized_addrs = \"10.0.0.0/8\"\n";
+    let rule = |lines: &str| behind(&format!("{BASE}{lines}")).0.forwarded_for.unwrap();
+    let plain = rule("");
+    assert_eq!(plain, ForwardedFor::new(Networks::parse(["10.0.0.0/8"]).unwrap()));
+    assert!(plain.hop_skips == 0 && plain.reject_not_present && plain.reject_not_authorized);
+    assert_eq!(rule("x_forwarded_for_hop_skips = \"2\"").hop_skips, 2);
+    assert!(!rule("x_forwarded_for_reject_not_present = false").reject_not_present);
+    assert!(!rule("x_forwarded_for_reject_not_authorized = \"false\"").reject_not_authorized);
+    let certificate = rule("x_forwarded_for_client_cert_header = \"Client-Cert\"").certificate.unwrap();
+    assert_eq!((certificate.name.as_str(), certificate.decoders.len()), ("client-cert", 0));
+    let certificate = rule(
+        "x_forwarded_for_client_cert_header = \"X-Cert\"\n x_forwarded_for_client_cert_decoders = [\"URL\", \"PEM\"]",
+    );
+    assert_eq!(certificate.certificate.unwrap().decoders, [CertificateDecoder::Url, CertificateDecoder::Pem]);
+
+    let (settings, warnings) = behind("x_forwarded_for_hop_skips = 1\n x_forwarded_for_reject_not_present = true");
+    assert_eq!((settings.forwarded_for, warnings.len()), (None, 2), "{warnings:?}");
+    for (lines, told) in [
+        ("x_forwarded_for_authorized_addrs = \"\"", "at least one"),
+        ("x_forwarded_for_authorized_addrs = \"juan\"", "CIDR"),
+        ("x_forwarded_for_hop_skips = -1\nx_forwarded_for_authorized_addrs = \"10.0.0.1\"", "negative"),
+        ("x_forwarded_for_reject_not_present = \"perhaps\"", "must be"),
+        // Believed of everybody, it would let them use certificates of others.
+        ("x_forwarded_for_client_cert_header = \"Client-Cert\"", "needs `x_forwarded_for_authorized_addrs`"),
+        ("x_forwarded_for_client_cert_header = \"a b\"", "name of a header"),
+        ("x_forwarded_for_client_cert_header_decoders = \"URL,DER\"", "x_forwarded_for_client_cert_decoders"),
+    ] {
+        let problem = wrong_behind("tcp", lines);
+        assert!(problem.contains(told) && problem.contains("line 4"), "{problem}");
+    }
+    assert!(
+        wrong_behind(
+            "tcp",
+            &format!(
+                "x_forwarded_for_client_cert_decoders = \"DER\"\nx_forwarded_for_client_cert_header = \"c\"\n{BASE}"
+            )
+        )
+        .contains("may name")
+    );
+    assert!(wrong_behind("unix", BASE).contains("needs a listener `tcp`"));
 }

@@ -3,7 +3,7 @@
 use super::{certificate, files};
 use crate::config::Config;
 use bulla_cli::Check;
-use bulla_http::{Address, Settings};
+use bulla_http::{Address, ForwardedFor, ProxyTrust, Settings};
 use std::io::ErrorKind;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::Path;
@@ -26,6 +26,8 @@ fn listener(settings: &Settings, running: Option<u32>) -> Check {
         Some(tls) => parts.extend(certificate::checks(settings, tls)),
         None => parts.push(plain(&settings.address)),
     }
+    parts.extend(settings.proxy.as_ref().map(proxy));
+    parts.extend(settings.forwarded_for.as_ref().map(forwarded_for));
     Check::of(&name, parts)
 }
 
@@ -40,6 +42,35 @@ fn plain(address: &Address) -> Check {
             "Name `tls_cert_file` and `tls_key_file`, or listen on 127.0.0.1 behind something that ends TLS.",
         ),
     }
+}
+
+/// Whoever is believed can give himself any address, and with it what is bound to addresses.
+fn proxy(trust: &ProxyTrust) -> Check {
+    let name = "PROXY Protocol";
+    let (networks, others) = match trust {
+        ProxyTrust::Always => {
+            let advice = "Use `deny_unauthorized` and name the proxies, unless nobody else reaches this port.";
+            return Check::doubtful(name, "everybody who connects is believed about his address", advice);
+        }
+        ProxyTrust::Some(networks) => (networks, "others connect as themselves"),
+        ProxyTrust::Only(networks) => (networks, "others may not connect"),
+    };
+    if networks.is_everybody() {
+        let told = format!("everybody is believed about his address ({networks})");
+        return Check::doubtful(name, told, "Name the addresses of the proxies in `proxy_protocol_authorized_addrs`.");
+    }
+    Check::fine(name, format!("of {networks}; {others}"))
+}
+
+fn forwarded_for(rule: &ForwardedFor) -> Check {
+    let name = "X-Forwarded-For";
+    let networks = &rule.authorized;
+    if networks.is_everybody() {
+        let told = format!("everybody is believed about his address ({networks})");
+        return Check::doubtful(name, told, "Name the addresses of the proxies in `x_forwarded_for_authorized_addrs`.");
+    }
+    let absent = if rule.reject_not_present { "; requests without it are refused, checks of health too" } else { "" };
+    Check::fine(name, format!("of {networks}{absent}"))
 }
 
 fn is_local(address: &str) -> bool {

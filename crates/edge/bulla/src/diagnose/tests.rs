@@ -125,3 +125,23 @@ fn audit_files_that_can_and_cannot_be() {
     assert_eq!(with("/dev/null/audit.log"), Verdict::Broken, "nor is a file a folder");
     assert_eq!(with("stdout"), Verdict::Fine);
 }
+
+#[test]
+fn proxies_that_are_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let with =
+        |lines: &str| diagnose(folder.path(), &LOCAL.replace("tls_disable", &format!("{lines}\n  tls_disable")), &[]);
+    let named = "proxy_protocol_authorized_addrs = \"10.0.0.1\"\n  x_forwarded_for_authorized_addrs = \"10.0.0.0/8\"";
+    let good = with(&format!("proxy_protocol_behavior = \"deny_unauthorized\"\n  {named}"));
+    assert_eq!(verdict(&good, "PROXY Protocol"), Verdict::Fine);
+    let told = part(&good, "X-Forwarded-For").unwrap();
+    assert!(told.verdict == Verdict::Fine && told.message.contains("10.0.0.0/8"), "{told:?}");
+    assert_eq!(verdict(&with("proxy_protocol_behavior = \"use_always\""), "PROXY Protocol"), Verdict::Doubtful);
+    assert_eq!(verdict(&with("x_forwarded_for_authorized_addrs = \"::/0\""), "X-Forwarded-For"), Verdict::Doubtful);
+    let malformed = with("x_forwarded_for_authorized_addrs = \"10.0.0.0/40\"");
+    assert_eq!((malformed.verdict, malformed.exit_code()), (Verdict::Broken, 1));
+    let told = part(&malformed, "Parse Configuration").unwrap();
+    assert!(told.message.contains("`10.0.0.0/40` is no address and no network in CIDR notation"), "{told:?}");
+    let silent = with("x_forwarded_for_hop_skips = 1");
+    assert_eq!(verdict(&silent, "Keys"), Verdict::Doubtful);
+}

@@ -14,11 +14,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use tokio_rustls::client::TlsStream;
 
-fn data(name: &str) -> PathBuf {
+pub(super) fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
-fn tls() -> TlsSettings {
+pub(super) fn tls() -> TlsSettings {
     TlsSettings::new(data("server.pem"), data("server-key.pem"))
 }
 
@@ -74,6 +74,10 @@ impl Client {
     }
 
     async fn connect(&self, server: &Server) -> std::io::Result<TlsStream<TcpStream>> {
+        self.over(server.connect().await).await
+    }
+
+    async fn over(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let version = match self.version {
             TlsVersion::Tls12 => &rustls::version::TLS12,
@@ -95,10 +99,14 @@ impl Client {
             }
         };
         config.alpn_protocols = vec![self.alpn.to_vec()];
-        let stream = server.connect().await;
         let name = ServerName::try_from("localhost").unwrap();
         tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
+}
+
+/// TLS over a connection on which something was said before.
+pub(super) async fn tls_connect(stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    Client::plain(TlsVersion::Tls13).over(stream).await
 }
 
 #[tokio::test]
@@ -185,13 +193,13 @@ async fn certificates_are_exchanged_without_closing_connections() {
     let client = Client::plain(TlsVersion::Tls13);
     let mut old = client.connect(&server).await.unwrap();
     copy("other");
-    server.running.reload_tls().unwrap();
+    server.running.reload(server.running.settings()).unwrap();
     let new = client.connect(&server).await.unwrap();
     let leaf = |s: &TlsStream<TcpStream>| s.get_ref().1.peer_certificates().unwrap()[0].clone();
     assert_eq!(leaf(&new), CertificateDer::from_pem_file(data("other.pem")).unwrap());
     assert!(ask_on(&mut old, get("/v1/a")).await.starts_with("HTTP/1.1 200"));
     std::fs::write(&key, "nonsense").unwrap();
-    assert!(server.running.reload_tls().is_err());
+    assert!(server.running.reload(server.running.settings()).is_err());
     assert!(client.connect(&server).await.is_ok(), "the old one stays");
 }
 

@@ -65,7 +65,7 @@ async fn the_answer_is_held_back_until_the_connection_is_erased() {
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (socket, _) = listener.accept().await.unwrap();
     let state = Arc::new(State::new(1));
-    let mut hold = Hold::new(crate::socket::Socket::Tcp(socket), Arc::clone(&state));
+    let mut hold = Hold::new(crate::socket::Socket::Tcp(socket), Vec::new(), Arc::clone(&state));
     hold.write_all(b"before ").await.unwrap();
     state.hold.store(true, Ordering::Release);
     hold.write_all(b"held").await.unwrap();
