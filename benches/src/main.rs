@@ -4,6 +4,7 @@
 //! `… -- first --perf` shows, too, where the server's time goes.
 //! `… -- leases` makes a million leases (`BULLA_BENCH_LEASES`) and lets a tenth of them end at once.
 //! `… -- folder [count]` fills one folder with so many secrets (1 000 000) and pages through it; not pinned.
+//! `… -- start` measures how soon `server -dev` answers and how long `status` takes; fails if that is too long. Not pinned.
 //!
 //! Needs, for `first`, `taskset`, `wrk` and perhaps `perf`. `BULLA_BIN` names the server, `BULLA_BENCH_DATA` the folder for its
 //! store (a temporary one if not given), `BULLA_BENCH_SECONDS` how long each load runs (10).
@@ -14,6 +15,7 @@ mod first;
 mod folder;
 mod leases;
 mod perf;
+mod start;
 mod wrk;
 
 use std::process::ExitCode;
@@ -26,8 +28,13 @@ fn main() -> ExitCode {
         ["leases"] => leases::run(),
         ["folder"] => folder::run(1_000_000),
         ["folder", count] if count.parse::<usize>().is_ok() => folder::run(count.parse().unwrap_or_default()),
+        ["start"] => {
+            if !start::run() {
+                return ExitCode::FAILURE;
+            }
+        }
         _ => {
-            eprintln!("usage: bulla-benches first [--perf] | leases | folder [count]");
+            eprintln!("usage: bulla-benches first [--perf] | leases | folder [count] | start");
             return ExitCode::FAILURE;
         }
     }

@@ -4,13 +4,15 @@
     run.py BINARY [NAME...]     NAME: rust, go, node; all if none is given
 
 Each program gets a server of its own (`server -config`, disk store, on 127.0.0.1) that nobody has initialised, and does
-what its users do: init, unseal, login, keys and values, wrapping, policies, seal. What they are built with is kept in
-the user's cache folder. A client whose toolchain is missing is skipped with a message.
+what its users do: init, unseal, login, keys and values, wrapping, policies, seal; once in clear and once over TLS, with the
+file of an authority that nobody else knows. What they are built with is kept in the user's cache folder. A client whose
+toolchain is missing is skipped with a message.
 """
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -73,17 +75,37 @@ def node():
 CLIENTS = {"rust": rust, "go": go, "node": node}
 
 
-class Server:
-    """A server with a disk store in a folder of its own."""
+def certificates(folder):
+    """An authority (ca.pem) and a certificate of it for 127.0.0.1 (server.pem, server-key.pem)."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
-    def __init__(self, binary, folder):
+    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+    openssl(*new, "-subj", "/CN=Authority", "-keyout", "ca-key.pem", "-out", "ca.pem")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=Server",
+            "-keyout", "server-key.pem", "-out", "server.csr")
+    (folder / "extensions").write_text("basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-days", "2",
+            "-extfile", "extensions", "-out", "server.pem")
+
+
+class Server:
+    """A server with a disk store in a folder of its own; with TLS its authority is the folder's ca.pem."""
+
+    def __init__(self, binary, folder, tls):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.address = f"http://127.0.0.1:{free.getsockname()[1]}"
+            place = f"127.0.0.1:{free.getsockname()[1]}"
+        self.address = f"https://{place}" if tls else f"http://{place}"
+        self.context = None
+        security = "tls_disable = true"
+        if tls:
+            certificates(folder)
+            self.context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+            security = f'tls_cert_file = "{folder}/server.pem"\n  tls_key_file = "{folder}/server-key.pem"'
         config = folder / "server.hcl"
         config.write_text(f'storage "disk" {{ path = "{folder}/store" }}\n'
-                          f'listener "tcp" {{\n  address = "{self.address.removeprefix("http://")}"\n  tls_disable = true\n}}\n'
-                          "disable_mlock = true\n")
+                          f'listener "tcp" {{\n  address = "{place}"\n  {security}\n}}\ndisable_mlock = true\n')
         self.log = folder / "log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([binary, "server", f"-config={config}"], stdout=log, stderr=log,
@@ -98,7 +120,7 @@ class Server:
         ends = time.monotonic() + START_SECONDS
         while time.monotonic() < ends and self.process.poll() is None:
             try:
-                with urllib.request.urlopen(f"{self.address}/v1/sys/init", timeout=2):
+                with urllib.request.urlopen(f"{self.address}/v1/sys/init", timeout=2, context=self.context):
                     return
             except OSError:
                 time.sleep(0.05)
@@ -114,27 +136,29 @@ class Server:
                 self.process.wait()
 
 
-def play(name, binary):
-    """Builds the client and runs it against a fresh server."""
+def play(name, binary, tls):
+    """Builds the client and runs it against a fresh server; how many steps it took."""
     command = CLIENTS[name]()
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(binary, Path(folder))
+        server = Server(binary, Path(folder), tls)
         try:
             # None of the caller's own settings.
             clean = {k: v for k, v in os.environ.items() if not k.startswith(("VAULT_", "BAO_", "BULLA_"))}
             clean |= {"VAULT_ADDR": server.address, "HOME": folder, "NO_PROXY": "127.0.0.1"}
+            if tls:
+                clean |= {name: f"{folder}/ca.pem" for name in ("VAULT_CACERT", "NODE_EXTRA_CA_CERTS")}
             done = subprocess.run(command, env=clean, text=True, timeout=RUN_SECONDS, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         finally:
             server.stop()
         steps = [line for line in done.stdout.splitlines() if line.startswith(("ok: ", "skip: "))]
         for line in steps:
-            if line.startswith("skip: "):
+            if line.startswith("skip: ") and not tls:
                 print(f"{name}: {line}")
         if done.returncode:
             print(done.stdout)
-            raise RuntimeError(f"ended with {done.returncode} after {len(steps)} steps")
-        print(f"{name}: {sum(line.startswith('ok: ') for line in steps)} steps")
+            raise RuntimeError(f"{'over TLS ' if tls else ''}ended with {done.returncode} after {len(steps)} steps")
+        return sum(line.startswith("ok: ") for line in steps)
 
 
 def main():
@@ -144,12 +168,12 @@ def main():
     passed = failed = skipped = 0
     for name in sys.argv[2:] or CLIENTS:
         try:
-            play(name, binary)
+            print(f"{name}: {play(name, binary, tls=False)} steps, {play(name, binary, tls=True)} over TLS")
             passed += 1
         except Skipped as why:
             print(f"{name}: skipped, {why}")
             skipped += 1
-        except (RuntimeError, OSError, subprocess.TimeoutExpired) as fault:
+        except (RuntimeError, OSError, subprocess.SubprocessError) as fault:
             print(f"{name}: failed, {fault}")
             failed += 1
     print(f"clients: {passed} passed, {failed} failed, {skipped} skipped")

@@ -16,6 +16,8 @@ pub enum Workers {
 pub struct CoreConfig {
     /// The version that clients are told, without a leading `v`.
     pub version: String,
+    /// Bulla's own version, which `sys/version-history` notes.
+    pub own_version: String,
     pub build_date: String,
     /// The word for the store in `seal-status`: `inmem`, `file`.
     pub storage_type: String,
@@ -55,6 +57,7 @@ impl Default for CoreConfig {
     fn default() -> Self {
         Self {
             version: "0.1.0".into(),
+            own_version: env!("CARGO_PKG_VERSION").into(),
             build_date: String::new(),
             storage_type: "inmem".into(),
             cluster_name: None,

@@ -15,7 +15,7 @@ use bulla_barrier::{Gate, Pass, SealOutcome, SealedStore, Txn};
 use bulla_kit::{BoxFuture, EngineError, Services};
 use bulla_physical::Store;
 use bulla_seal::Unsealing;
-use bulla_types::{Operation, Seconds, Time};
+use bulla_types::{Operation, Seconds};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -36,7 +36,6 @@ pub struct Core {
     pub(crate) registry: Registry,
     pub(crate) tables: SysTables,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) started_at: Time,
     /// One request at a time that met too many conflicts.
     pub(crate) alone: Mutex<()>,
     /// One initialisation or unseal at a time.
@@ -60,7 +59,6 @@ impl Core {
             unsealing: Mutex::new(None),
             registry,
             tables: SysTables::default(),
-            started_at: clock.now(),
             clock,
             alone: Mutex::new(()),
             opening: Mutex::new(()),

@@ -8,7 +8,7 @@ use crate::policy::{AclCache, install_builtin};
 use crate::recipients::{HandedOut, Recipients, token_for};
 use crate::refusal::Chain;
 use crate::state::{Cluster, MountTable, State, Unsealed};
-use crate::sys::{KeyWork, load_cors};
+use crate::sys::{KeyWork, load_cors, note_version};
 use crate::token::{NewToken, issue};
 use arc_swap::ArcSwap;
 use bulla_audit::{Broker, Device};
@@ -138,6 +138,7 @@ impl Core {
     async fn first_records(&self, txn: &Arc<Txn>, options: InitOptions) -> Result<SecretText, InitError> {
         let now = self.clock.now();
         install_builtin(txn, NamespaceId::ROOT, now)?;
+        note_version(txn, &self.config, now).await?;
         let store = MountStore::new(txn, NamespaceId::ROOT);
         for record in builtin_mounts()? {
             store.put(&record)?;
@@ -184,11 +185,22 @@ impl Core {
             let headers = AuditStore::new(&txn).headers().await?;
             self.cors.store(load_cors(&txn).await?.map(Arc::new));
             txn.commit(()).await.map_err(barrier_fault)?;
+            if let Err(error) = self.note_version(&barrier).await {
+                tracing::warn!(error = %Chain(&error), "the version that runs could not be noted");
+            }
             self.owner(mounts, self.cluster().await?, KeyWork::new(key), devices, headers)
         };
         // The transaction is gone, so the barrier is ours alone again.
         let barrier = Arc::try_unwrap(barrier).map_err(|_| InitError::Fault("the barrier is still in use".into()))?;
         Ok((barrier, owner))
+    }
+
+    /// After an upgrade. On its own, so that a store that takes no more bytes can still be opened and tidied.
+    async fn note_version(&self, barrier: &Arc<Barrier>) -> Result<(), InitError> {
+        let txn = Txn::before_open(barrier).map_err(barrier_fault)?;
+        note_version(&txn, &self.config, self.clock.now()).await?;
+        txn.commit(()).await.map_err(barrier_fault)?;
+        Ok(())
     }
 
     fn owner(

@@ -25,7 +25,7 @@ struct Item {
 
 impl Box {
     fn new() -> Self {
-        let route = Route::token("{name}").help("One text.", "").read(Self::read).update(Self::write);
+        let route = Route::token("{name}").help("One text.", "For tests.").read(Self::read).update(Self::write);
         Self(Routes::new(vec![route]))
     }
 

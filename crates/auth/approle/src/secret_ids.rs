@@ -23,7 +23,10 @@ pub fn routes() -> Vec<Route<Ctx>> {
             .folded(&["role_name"])
             .update(take_custom),
         Route::token("role/{role_name}/secret-id/lookup")
-            .help("Tells what a secret id may do.", "")
+            .help(
+                "Tells what a secret id may do.",
+                "By the secret id itself, which goes in the body so that it stays out of logs.",
+            )
             .folded(&["role_name"])
             .update(lookup),
         Route::token("role/{role_name}/secret-id/destroy")
@@ -32,7 +35,10 @@ pub fn routes() -> Vec<Route<Ctx>> {
             .update(destroy)
             .delete(destroy),
         Route::token("role/{role_name}/secret-id-accessor/lookup")
-            .help("Tells what the secret id of an accessor may do.", "")
+            .help(
+                "Tells what the secret id of an accessor may do.",
+                "The accessor is what lists show; the secret id itself is never shown again.",
+            )
             .folded(&["role_name"])
             .update(lookup_accessor),
         Route::token("role/{role_name}/secret-id-accessor/destroy")

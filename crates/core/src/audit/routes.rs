@@ -49,12 +49,25 @@ struct HeaderParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::sudo("audit").help("List the audit devices.", "").read(list),
-        Route::sudo("audit/{path..}").help("Enable or disable an audit device.", "").update(enable).delete(disable),
-        Route::token("audit-hash/{path..}").help("Hash a text as a device does.", "").update(hash),
-        Route::sudo("config/auditing/request-headers").help("Headers written to audit.", "").read(headers),
+        Route::sudo("audit").help("List the audit devices.", "By path, with kind and options of each.").read(list),
+        Route::sudo("audit/{path..}")
+            .help(
+                "Enable or disable an audit device.",
+                "Once there is a device, a request that none of them takes is refused.",
+            )
+            .update(enable)
+            .delete(disable),
+        Route::token("audit-hash/{path..}")
+            .help(
+                "Hash a text as a device does.",
+                "To find a known value in a device's records, which hold secrets only hashed.",
+            )
+            .update(hash),
+        Route::sudo("config/auditing/request-headers")
+            .help("Headers written to audit.", "By name, and whether the value is hashed.")
+            .read(headers),
         Route::sudo("config/auditing/request-headers/{header:any}")
-            .help("Whether a header is written to audit.", "")
+            .help("Whether a header is written to audit.", "One header; with `hmac` its value is hashed.")
             .read(read_header)
             .update(write_header)
             .delete(delete_header),

@@ -36,10 +36,17 @@ struct WriteParams {
 pub fn routes() -> Vec<Route<SysCtx>> {
     let of = |folder: &'static str, all: &'static str, one: &'static str| {
         [
-            Route::token(folder).help("Create or update an alias of an entity.", "").update(write),
-            Route::token(all).help("List the aliases of entities.", "").list(list),
+            Route::token(folder)
+                .help(
+                    "Create or update an alias of an entity.",
+                    "The name by which an auth mount knows the entity; without an entity a new one is made.",
+                )
+                .update(write),
+            Route::token(all)
+                .help("List the aliases of entities.", "By id, with name, mount and entity of each.")
+                .list(list),
             Route::token(one)
-                .help("Read, update or delete an alias of an entity.", "")
+                .help("Read, update or delete an alias of an entity.", "By the alias's id.")
                 .read(read)
                 .update(write)
                 .delete(delete),

@@ -47,18 +47,25 @@ struct BatchParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("entity").help("Create or update an entity.", "").update(write),
-        Route::token("entity/batch-delete").help("Delete entities.", "").update(batch_delete),
+        Route::token("entity")
+            .help(
+                "Create or update an entity.",
+                "By name or id; without a name one is made up. Policies come on top of those that a token has.",
+            )
+            .update(write),
+        Route::token("entity/batch-delete")
+            .help("Delete entities.", "By id, with their aliases; ids that nobody has are passed over.")
+            .update(batch_delete),
         Route::token("entity/merge")
             .help("Make several entities one.", "Aliases and memberships move; the others' policies do not.")
             .update(merge::merge),
-        Route::token("entity/id").help("List the entities by id.", "").list(list_ids),
+        Route::token("entity/id").help("List the entities by id.", "With name and aliases of each.").list(list_ids),
         Route::token("entity/id/{id:any}")
-            .help("Read, update or delete an entity.", "")
+            .help("Read, update or delete an entity.", "By the entity's id.")
             .read(read)
             .update(write_id)
             .delete(delete),
-        Route::token("entity/name").help("List the entities by name.", "").list(list_names),
+        Route::token("entity/name").help("List the entities by name.", "Names only.").list(list_names),
         Route::token("entity/name/{name..}")
             .help("Read, create, update or delete an entity by its name.", "Names are the same in any case.")
             .read(read_named)

@@ -32,10 +32,17 @@ struct WriteParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("group-alias").help("Create or update the alias of an external group.", "").update(write),
-        Route::token("group-alias/id").help("List the aliases of groups.", "").list(list),
+        Route::token("group-alias")
+            .help(
+                "Create or update the alias of an external group.",
+                "The name that an auth mount gives a group of its own; whoever logs in with that group is a member.",
+            )
+            .update(write),
+        Route::token("group-alias/id")
+            .help("List the aliases of groups.", "By id, with name, mount and group of each.")
+            .list(list),
         Route::token("group-alias/id/{id:any}")
-            .help("Read, update or delete the alias of an external group.", "")
+            .help("Read, update or delete the alias of an external group.", "By the alias's id.")
             .read(read)
             .update(write)
             .delete(delete),

@@ -51,14 +51,21 @@ struct WriteParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("group").help("Create or update a group.", "").update(write),
-        Route::token("group/id").help("List the groups by id.", "").list(list_ids),
+        Route::token("group")
+            .help(
+                "Create or update a group.",
+                "Members are entities and other groups; its policies are theirs as well.",
+            )
+            .update(write),
+        Route::token("group/id")
+            .help("List the groups by id.", "With name, alias and number of members of each.")
+            .list(list_ids),
         Route::token("group/id/{id:any}")
-            .help("Read, update or delete a group.", "")
+            .help("Read, update or delete a group.", "By the group's id.")
             .read(read)
             .update(write_id)
             .delete(delete),
-        Route::token("group/name").help("List the groups by name.", "").list(list_names),
+        Route::token("group/name").help("List the groups by name.", "Names only.").list(list_names),
         Route::token("group/name/{name..}")
             .help("Read, create, update or delete a group by its name.", "Names are the same in any case.")
             .read(read_named)

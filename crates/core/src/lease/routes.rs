@@ -90,17 +90,28 @@ struct KindParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("leases/lookup").help("Look a lease up.", "").update(lookup),
-        Route::sudo("leases/lookup/{prefix..?}").help("List leases.", "").list(list),
+        Route::token("leases/lookup")
+            .help("Look a lease up.", "When it was issued, when it ends and whether it can be renewed; not the secret.")
+            .update(lookup),
+        Route::sudo("leases/lookup/{prefix..?}")
+            .help("List leases.", "The next part of the path of each below the prefix, as folders are listed.")
+            .list(list),
         renewing("leases/renew"),
         renewing_at("leases/renew/{lease_id..}"),
         revoking("leases/revoke"),
         revoking_at("leases/revoke/{lease_id..}"),
         by_prefix("leases/revoke-prefix/{prefix..}"),
         by_force("leases/revoke-force/{prefix..}"),
-        Route::token("leases/count").help("Count irrevocable leases.", "").read(count),
-        Route::token("leases/tidy").help("Mend what has been lost from the lease queue.", "").update(tidying::tidy),
-        Route::sudo("leases").help("List irrevocable leases.", "").read(irrevocable),
+        Route::token("leases/count")
+            .help("Count irrevocable leases.", "Those whose engine has failed too often to take the secret back.")
+            .read(count),
+        Route::token("leases/tidy")
+            .help(
+                "Mend what has been lost from the lease queue.",
+                "Runs in the background. Nothing that is in order is touched.",
+            )
+            .update(tidying::tidy),
+        Route::sudo("leases").help("List irrevocable leases.", "With the error that each ended in.").read(irrevocable),
         renewing("renew"),
         renewing_at("renew/{lease_id..}"),
         revoking("revoke"),
@@ -111,27 +122,40 @@ pub fn routes() -> Vec<Route<SysCtx>> {
 }
 
 fn renewing(pattern: &'static str) -> Route<SysCtx> {
-    Route::token(pattern).help("Renew a lease.", "").update(renew)
+    Route::token(pattern)
+        .help("Renew a lease.", "Its end moves to the increment asked for, at most as far as its mount allows.")
+        .update(renew)
 }
 
 fn renewing_at(pattern: &'static str) -> Route<SysCtx> {
-    Route::token(pattern).help("Renew a lease.", "").update(async |ctx, params: RenewAtParams| {
-        renew(ctx, RenewParams { lease_id: params.lease_id, increment: params.increment }).await
-    })
+    Route::token(pattern)
+        .help("Renew a lease.", "Its end moves to the increment asked for, at most as far as its mount allows.")
+        .update(async |ctx, params: RenewAtParams| {
+            renew(ctx, RenewParams { lease_id: params.lease_id, increment: params.increment }).await
+        })
 }
 
 fn revoking(pattern: &'static str) -> Route<SysCtx> {
-    Route::token(pattern).help("Revoke a lease.", "").update(revoke)
+    Route::token(pattern)
+        .help("Revoke a lease.", "The engine takes the secret back, in the background unless `sync` is set.")
+        .update(revoke)
 }
 
 fn revoking_at(pattern: &'static str) -> Route<SysCtx> {
-    Route::token(pattern).help("Revoke a lease.", "").update(async |ctx, params: RevokeAtParams| {
-        revoke(ctx, RevokeParams { lease_id: params.lease_id, sync: params.sync }).await
-    })
+    Route::token(pattern)
+        .help("Revoke a lease.", "The engine takes the secret back, in the background unless `sync` is set.")
+        .update(async |ctx, params: RevokeAtParams| {
+            revoke(ctx, RevokeParams { lease_id: params.lease_id, sync: params.sync }).await
+        })
 }
 
 fn by_prefix(pattern: &'static str) -> Route<SysCtx> {
-    Route::sudo(pattern).help("Revoke all leases of a folder.", "").update(revoke_prefix)
+    Route::sudo(pattern)
+        .help(
+            "Revoke all leases of a folder.",
+            "In the background unless `sync` is set. What its engine cannot take back is tried again.",
+        )
+        .update(revoke_prefix)
 }
 
 fn by_force(pattern: &'static str) -> Route<SysCtx> {

@@ -25,7 +25,9 @@ struct UnlockParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("locked-users").help("Names that are locked out after failed logins.", "").read(list),
+        Route::token("locked-users")
+            .help("Names that are locked out after failed logins.", "By auth mount.")
+            .read(list),
         Route::token("locked-users/{mount_accessor}/unlock/{alias_identifier:any}")
             .help("Let a name in again.", "All its failures are forgotten.")
             .update(unlock),

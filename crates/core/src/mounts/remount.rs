@@ -59,7 +59,9 @@ pub fn routes() -> Vec<Route<SysCtx>> {
         Route::sudo("remount")
             .help("Move a mount to another path.", "It is moved at once, with all its data.")
             .update(remount),
-        Route::token("remount/status/{id:any}").help("What became of a move.", "").read(status),
+        Route::token("remount/status/{id:any}")
+            .help("What became of a move.", "By the id that the move was answered with.")
+            .read(status),
     ]
 }
 

@@ -48,25 +48,41 @@ pub fn routes() -> Vec<Route<SysCtx>> {
     let auth = MountClass::Auth;
     let mut routes = vec![
         Route::token("mounts/{path..}/tune")
-            .help("Read or change the settings of a mount.", "")
+            .help(
+                "Read or change the settings of a mount.",
+                "Times to live, description, visibility and more. What is not sent stays as it is.",
+            )
             .read(move |c, p| read_tuning(c, p, secret))
             .update(move |c, p| write_tuning(c, p, secret)),
         Route::token("mounts/{path..}")
-            .help("Enable, read or disable a secrets engine.", "")
+            .help(
+                "Enable, read or disable a secrets engine.",
+                "Disabling it revokes its leases and erases all its data.",
+            )
             .read(move |c, p| read(c, p, secret))
             .update(move |c, p| enable(c, p, secret))
             .delete(move |c, p| disable(c, p, secret)),
-        Route::token("mounts").help("List the secrets engines.", "").read(move |c, p| list(c, p, secret)),
+        Route::token("mounts")
+            .help("List the secrets engines.", "By path, with kind, accessor and settings of each.")
+            .read(move |c, p| list(c, p, secret)),
         Route::sudo("auth/{path..}/tune")
-            .help("Read or change the settings of an auth method.", "")
+            .help(
+                "Read or change the settings of an auth method.",
+                "Times to live, kind of token, lockout and more. What is not sent stays.",
+            )
             .read(move |c, p| read_tuning(c, p, auth))
             .update(move |c, p| write_tuning(c, p, auth)),
         Route::sudo("auth/{path..}")
-            .help("Enable, read or disable an auth method.", "")
+            .help(
+                "Enable, read or disable an auth method.",
+                "Disabling it revokes the tokens it gave and erases all its data.",
+            )
             .read(move |c, p| read(c, p, auth))
             .update(move |c, p| enable(c, p, auth))
             .delete(move |c, p| disable(c, p, auth)),
-        Route::token("auth").help("List the auth methods.", "").read(move |c, p| list(c, p, auth)),
+        Route::token("auth")
+            .help("List the auth methods.", "By path, with kind, accessor and settings of each.")
+            .read(move |c, p| list(c, p, auth)),
     ];
     routes.extend(super::remount::routes());
     routes

@@ -49,7 +49,7 @@ enum Form {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     let mut routes = vec![
-        Route::token("policies/acl").help("List the ACL policies.", "").list(list_acl),
+        Route::token("policies/acl").help("List the ACL policies.", "Names only.").list(list_acl),
         Route::token("policies/acl/{name..}")
             .help("Read, write or delete an ACL policy.", "Names are lower case.")
             .folded(&["name"])
@@ -57,7 +57,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
             .update(write)
             .patch(write)
             .delete(delete),
-        Route::token("policy").help("List the ACL policies.", "").read(list_legacy).list(list_legacy),
+        Route::token("policy").help("List the ACL policies.", "Names only.").read(list_legacy).list(list_legacy),
         Route::token("policy/{name..}")
             .help("Read, write or delete an ACL policy.", "The older spelling of policies/acl.")
             .folded(&["name"])
@@ -65,7 +65,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
             .update(write)
             .delete(delete),
         // The folder itself: older clients list with a slash at the end.
-        Route::token("policy/{rest..?}").help("List the ACL policies.", "").read(list_legacy),
+        Route::token("policy/{rest..?}").help("List the ACL policies.", "Names only.").read(list_legacy),
     ];
     routes.extend(super::password::routes());
     routes

@@ -24,9 +24,24 @@ struct CapabilityParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("capabilities").help("What a token may do with paths.", "").update(of_token),
-        Route::token("capabilities-self").help("What the caller may do with paths.", "").update(of_self),
-        Route::token("capabilities-accessor").help("What a token may do with paths.", "").update(of_accessor),
+        Route::token("capabilities")
+            .help(
+                "What a token may do with paths.",
+                "Names of capabilities, path by path; `deny` where there are none.",
+            )
+            .update(of_token),
+        Route::token("capabilities-self")
+            .help(
+                "What the caller may do with paths.",
+                "Names of capabilities, path by path; `deny` where there are none.",
+            )
+            .update(of_self),
+        Route::token("capabilities-accessor")
+            .help(
+                "What a token may do with paths.",
+                "Names of capabilities, path by path; `deny` where there are none.",
+            )
+            .update(of_accessor),
     ]
 }
 

@@ -134,7 +134,10 @@ struct WriteParams {
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
         Route::sudo("config/cors")
-            .help("Which web pages of other origins may call this server.", "")
+            .help(
+                "Which web pages of other origins may call this server.",
+                "Origins by name or `*`, and the headers they may send. Off until it is written.",
+            )
             .read(read)
             .update(write)
             .delete(delete),

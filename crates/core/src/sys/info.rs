@@ -1,23 +1,34 @@
-//! What the server tells of itself to those who may ask: nodes, versions, documentation, configuration.
+//! What the server tells of itself to those who may ask: nodes, documentation, configuration.
 
-use super::SysCtx;
+use super::{SysCtx, history};
 use crate::identity::IdentityStore;
 use crate::state::Backend;
 use crate::token::TokenStore;
 use bulla_kit::{Answer, NoParams, OpenApi, Reply, Route};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("ha-status").help("The nodes of the cluster.", "").read(ha_status),
-        Route::token("version-history").help("The versions this installation has run.", "").list(versions),
-        Route::token("internal/counters/tokens").help("How many tokens there are.", "").read(token_count),
-        Route::token("internal/counters/entities").help("How many entities there are.", "").read(entity_count),
+        Route::token("ha-status").help("The nodes of the cluster.", "One: this server.").read(ha_status),
+        Route::token("version-history")
+            .help(
+                "The versions this installation has run.",
+                "Bulla's own, since when, and the version of the API that clients were told.",
+            )
+            .list(history::list),
+        Route::token("internal/counters/tokens")
+            .help("How many tokens there are.", "Service tokens only; batch tokens are not stored.")
+            .read(token_count),
+        Route::token("internal/counters/entities")
+            .help("How many entities there are.", "Those of identity, disabled ones as well.")
+            .read(entity_count),
         Route::public("internal/specs/openapi")
-            .help("This API as an OpenAPI document.", "")
+            .help("This API as an OpenAPI document.", "Only mounts that the caller's token can use.")
             .read(openapi)
             .update(openapi),
-        Route::token("config/state/sanitized").help("The configuration without secrets.", "").read(sanitized),
+        Route::token("config/state/sanitized")
+            .help("The configuration without secrets.", "As it was read when the server started.")
+            .read(sanitized),
     ]
 }
 
@@ -35,17 +46,6 @@ async fn ha_status(ctx: SysCtx, _: NoParams) -> Answer {
 
 pub fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").map(|t| t.trim().to_owned()).unwrap_or_default()
-}
-
-async fn versions(ctx: SysCtx, _: NoParams) -> Answer {
-    let version = &ctx.core.config.version;
-    let installed = ctx.core.started_at.rfc3339();
-    let mut info: Map<String, Value> = Map::new();
-    info.insert(
-        version.clone(),
-        json!({ "previous_version": Value::Null, "build_date": ctx.core.config.build_date, "timestamp_installed": installed }),
-    );
-    Reply::json(&json!({ "keys": [version], "key_info": info }))
 }
 
 async fn entity_count(ctx: SysCtx, _: NoParams) -> Answer {

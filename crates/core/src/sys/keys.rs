@@ -21,10 +21,18 @@ struct ConfigParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     let config = |pattern| {
-        Route::token(pattern).help("When the key is rotated by itself.", "").read(read_config).update(write_config)
+        Route::token(pattern)
+            .help(
+                "When the key is rotated by itself.",
+                "After so many encryptions or so long a time, and always before the cipher's limit.",
+            )
+            .read(read_config)
+            .update(write_config)
     };
     vec![
-        Route::token("key-status").help("The data key in use.", "").read(status),
+        Route::token("key-status")
+            .help("The data key in use.", "Its number, since when, and how often it has encrypted.")
+            .read(status),
         config("rotate/config"),
         config("rotate/keyring/config"),
         Route::sudo("rotate").help("Add a data key.", "Old ones stay readable.").update(rotate),

@@ -7,6 +7,7 @@ mod capabilities;
 mod catalog;
 mod cors;
 mod cubbyhole;
+mod history;
 mod host;
 mod info;
 mod keys;
@@ -19,6 +20,7 @@ mod ui_headers;
 mod wrapping;
 
 pub use cors::{Cors, load as load_cors};
+pub use history::note as note_version;
 pub use shares::KeyWork;
 
 use crate::audit::{self, AuditedHeaders};
@@ -171,6 +173,19 @@ impl SysTables {
             "cubbyhole" => Some(Arc::clone(&self.cubbyhole)),
             "identity" => Some(Arc::clone(&self.identity)),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_help_for_all_that_core_offers() {
+        let SysTables { system, token, cubbyhole, identity } = SysTables::default();
+        for table in [system, token, cubbyhole, identity] {
+            assert_eq!(bulla_kit::undocumented(&table), Vec::<String>::new());
         }
     }
 }

@@ -40,11 +40,21 @@ struct HashParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("tools/random").help("Random bytes.", "").update(random_bytes),
-        Route::token("tools/random/{source:any}/{urlbytes:any}").help("Random bytes.", "").update(random_bytes),
-        Route::token("tools/random/{urlbytes:any}").help("Random bytes.", "").update(random_bytes),
-        Route::token("tools/hash").help("Hash bytes.", "").update(hash_bytes),
-        Route::token("tools/hash/{urlalgorithm:any}").help("Hash bytes.", "").update(hash_bytes),
+        Route::token("tools/random")
+            .help("Random bytes.", "As base64 or hex, from the system's generator.")
+            .update(random_bytes),
+        Route::token("tools/random/{source:any}/{urlbytes:any}")
+            .help("Random bytes.", "As base64 or hex, from the system's generator.")
+            .update(random_bytes),
+        Route::token("tools/random/{urlbytes:any}")
+            .help("Random bytes.", "As base64 or hex, from the system's generator.")
+            .update(random_bytes),
+        Route::token("tools/hash")
+            .help("Hash bytes.", "Of base64 input, by SHA-2 or SHA-3, as hex or base64. Not for passwords.")
+            .update(hash_bytes),
+        Route::token("tools/hash/{urlalgorithm:any}")
+            .help("Hash bytes.", "Of base64 input, by SHA-2 or SHA-3, as hex or base64. Not for passwords.")
+            .update(hash_bytes),
     ]
 }
 

@@ -15,10 +15,24 @@ struct PathParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::public("internal/ui/mounts").help("Mounts to show on a login page.", "").read(mounts),
-        Route::public("internal/ui/mounts/{path..}").help("The mount of a path.", "").read(mount_of),
-        Route::token("internal/ui/resultant-acl").help("The caller's rules, merged.", "").read(resultant),
-        Route::public("internal/ui/namespaces").help("Namespaces the caller can see.", "").read(namespaces),
+        Route::public("internal/ui/mounts")
+            .help(
+                "Mounts to show on a login page.",
+                "Those whose `listing_visibility` is `unauth`; with a token, also those the caller can use.",
+            )
+            .read(mounts),
+        Route::public("internal/ui/mounts/{path..}")
+            .help(
+                "The mount of a path.",
+                "For programs that have to know which engine answers; only if the caller may use something there.",
+            )
+            .read(mount_of),
+        Route::token("internal/ui/resultant-acl")
+            .help("The caller's rules, merged.", "For an interface that hides what would be refused.")
+            .read(resultant),
+        Route::public("internal/ui/namespaces")
+            .help("Namespaces the caller can see.", "Answers nothing: there is only the root namespace.")
+            .read(namespaces),
     ]
 }
 

@@ -35,9 +35,12 @@ struct WriteParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::sudo("config/ui/headers").help("List the headers of the user interface.", "").list(list),
+        Route::sudo("config/ui/headers").help("List the headers of the user interface.", "Names only.").list(list),
         Route::sudo("config/ui/headers/{header:any}")
-            .help("Set, read or remove a header of the user interface.", "")
+            .help(
+                "Set, read or remove a header of the user interface.",
+                "Sent with pages of the user interface, not with answers of the API.",
+            )
             .read(read)
             .update(write)
             .delete(delete),

@@ -14,13 +14,22 @@ struct WrapperParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("wrapping/wrap").help("Wrap the request's own data.", "").update(wrap),
+        Route::token("wrapping/wrap")
+            .help(
+                "Wrap the request's own data.",
+                "The answer is a token that gives it back, once, until the time in `X-Vault-Wrap-TTL` is over.",
+            )
+            .update(wrap),
         Route::public("wrapping/lookup")
             .help("Where and when an answer was wrapped.", "Spends no use of the wrapping token.")
             .read(lookup)
             .update(lookup),
-        Route::token("wrapping/unwrap").help("Take a wrapped answer out, once.", "").update(unwrap),
-        Route::token("wrapping/rewrap").help("Move a wrapped answer to a new wrapping token.", "").update(rewrap),
+        Route::token("wrapping/unwrap")
+            .help("Take a wrapped answer out, once.", "By the wrapping token, in the body or as the request's own.")
+            .update(unwrap),
+        Route::token("wrapping/rewrap")
+            .help("Move a wrapped answer to a new wrapping token.", "The former one is worthless afterwards.")
+            .update(rewrap),
     ]
 }
 

@@ -110,9 +110,12 @@ struct NameParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("roles").help("List the roles.", "").list(list),
+        Route::token("roles").help("List the roles.", "Names only.").list(list),
         Route::token("roles/{role_name}")
-            .help("What tokens made by the role look like.", "")
+            .help(
+                "What tokens made by the role look like.",
+                "What is not sent stays as it is. Tokens that are out keep what they have until they are renewed.",
+            )
             .exists(|view, p: NameParams| async move { Ok(view.exists(&key(&p.role_name)).await?) })
             .read(read)
             .update(write)

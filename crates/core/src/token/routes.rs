@@ -51,28 +51,62 @@ struct AccessorParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     let mut routes = vec![
-        Route::sudo("accessors").help("List the accessors of all tokens.", "").list(accessors),
+        Route::sudo("accessors")
+            .help(
+                "List the accessors of all tokens.",
+                "An accessor can look up, renew and revoke its token, not use it.",
+            )
+            .list(accessors),
         Route::token("create")
-            .help("Create a token below the caller's.", "")
+            .help(
+                "Create a token below the caller's.",
+                "It is revoked with its parent, and has no policies that the parent lacks unless the caller has sudo.",
+            )
             .update(|c, p| creating::create(c, p, Way::Plain)),
         Route::token("create-orphan")
-            .help("Create a token without a parent.", "")
+            .help("Create a token without a parent.", "It outlives whoever made it.")
             .update(|c, p| creating::create(c, p, Way::Orphan)),
         Route::token("create/{role_name}")
-            .help("Create a token as a role says.", "")
+            .help("Create a token as a role says.", "The role limits policies, times and kind.")
             .update(|c, p| creating::create(c, p, Way::Role)),
-        Route::token("lookup").help("Look a token up.", "").read(lookup).update(lookup),
-        Route::token("lookup-self").help("Look the caller's token up.", "").read(lookup_self).update(lookup_self),
-        Route::token("lookup-accessor").help("Look a token up by its accessor.", "").update(lookup_accessor),
-        Route::token("renew").help("Renew a token.", "").update(renew_token),
-        Route::token("renew-self").help("Renew the caller's token.", "").update(renew_self),
-        Route::token("renew-accessor").help("Renew a token by its accessor.", "").update(renew_accessor),
-        Route::token("revoke").help("Revoke a token and all below it.", "").update(revoke),
-        Route::token("revoke-self").help("Revoke the caller's token and all below it.", "").update(revoke_self),
+        Route::token("lookup")
+            .help("Look a token up.", "Policies, times and metadata. Spends no use of it.")
+            .read(lookup)
+            .update(lookup),
+        Route::token("lookup-self")
+            .help("Look the caller's token up.", "Policies, times and metadata.")
+            .read(lookup_self)
+            .update(lookup_self),
+        Route::token("lookup-accessor")
+            .help("Look a token up by its accessor.", "As `lookup`, and the token itself is not shown.")
+            .update(lookup_accessor),
+        Route::token("renew")
+            .help(
+                "Renew a token.",
+                "Its end moves to the increment asked for, at most to its maximum. Periodic tokens have none.",
+            )
+            .update(renew_token),
+        Route::token("renew-self")
+            .help(
+                "Renew the caller's token.",
+                "Its end moves to the increment asked for, at most to its maximum. Periodic tokens have none.",
+            )
+            .update(renew_self),
+        Route::token("renew-accessor")
+            .help("Renew a token by its accessor.", "As `renew`, and the token itself is not shown.")
+            .update(renew_accessor),
+        Route::token("revoke")
+            .help("Revoke a token and all below it.", "With all leases that were issued under them.")
+            .update(revoke),
+        Route::token("revoke-self")
+            .help("Revoke the caller's token and all below it.", "With all leases that were issued under them.")
+            .update(revoke_self),
         Route::token("revoke-orphan")
             .help("Revoke a token; its children become orphans.", "Needs sudo.")
             .update(revoke_orphan),
-        Route::token("revoke-accessor").help("Revoke a token by its accessor.", "").update(revoke_accessor),
+        Route::token("revoke-accessor")
+            .help("Revoke a token by its accessor.", "As `revoke`, for those who do not have the token.")
+            .update(revoke_accessor),
         Route::token("tidy")
             .help("Take back tokens whose parents are gone.", "Runs in the background.")
             .update(tidying::tidy),

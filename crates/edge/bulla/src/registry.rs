@@ -21,3 +21,25 @@ fn kv(settings: &MountSettings) -> Result<Arc<dyn Engine>, String> {
         Some(_) => Err("nil backend of type \"kv\" returned from factory".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn every_engine_has_help_for_all_that_it_offers() {
+        let registry = engines();
+        let newer = MountSettings { options: [("version".to_owned(), "2".to_owned())].into_iter().collect() };
+        for kind in [EngineKind::Secrets, EngineKind::Auth] {
+            for name in registry.names(kind) {
+                for settings in [&MountSettings::default(), &newer] {
+                    let engine = registry.find(kind, name).unwrap()(settings).unwrap();
+                    assert!(!engine.help().is_empty(), "{name}");
+                    assert_eq!(bulla_kit::undocumented(engine.routes()), Vec::<String>::new(), "{name}");
+                }
+            }
+        }
+    }
+}

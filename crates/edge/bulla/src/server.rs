@@ -62,7 +62,6 @@ fn assemble(options: &Options, environment: &Environment) -> Result<Config, Star
         config.storage = Some(Storage::Memory);
         let scheme = if dev.tls.is_some() { "https" } else { "http" };
         config.api_addr.get_or_insert_with(|| format!("{scheme}://{}", dev.listen_address));
-        config.unsafe_allow_api_audit_creation = true;
     }
     for (flag, slot) in [(&options.log_level, &mut config.log_level), (&options.log_format, &mut config.log_format)] {
         if flag.is_some() {

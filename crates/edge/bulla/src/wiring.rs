@@ -53,6 +53,7 @@ fn core_config(config: &Config) -> CoreConfig {
     let is_disk = matches!(config.storage, Some(Storage::Disk(_)));
     CoreConfig {
         version: told_version(config).into(),
+        own_version: env!("CARGO_PKG_VERSION").into(),
         storage_type: if is_disk { "file" } else { "inmem" }.into(),
         cluster_name: config.cluster_name.clone(),
         api_addr: config.api_addr.clone().unwrap_or_default(),

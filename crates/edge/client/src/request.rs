@@ -101,15 +101,6 @@ impl Request {
         self
     }
 
-    /// Ends the path with a slash: to a server a prefix `a/` is not a prefix `a`.
-    #[must_use]
-    pub fn folder(mut self) -> Self {
-        if !self.path.is_empty() {
-            self.path.push('/');
-        }
-        self
-    }
-
     /// Uses this token instead of the client's.
     #[must_use]
     pub fn with_token(mut self, token: Token) -> Self {
@@ -182,7 +173,6 @@ mod tests {
     fn targets_are_escaped_and_tidy() {
         assert_eq!(Request::get("/secret//a b%/ü?").target(), "/v1/secret/a%20b%25/%C3%BC%3F");
         assert_eq!(Request::list("cubbyhole/").target(), "/v1/cubbyhole?list=true");
-        assert_eq!(Request::get("a/").folder().target(), "/v1/a/");
         assert_eq!(Request::get("x").query("a", "b&c").target(), "/v1/x?a=b%26c");
     }
 

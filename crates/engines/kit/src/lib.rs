@@ -29,7 +29,7 @@ pub use ctx::{CallerInfo, Ctx, MountInfo, NoRights, RequestInfo, Rights, Service
 pub use engine::{BoxFuture, Engine, EngineKind, LoginLease, MountSettings, RevokeReason, SecretLease, Setup};
 pub use error::EngineError;
 pub use field::{CommaList, Field, FieldKind, Flag, JsonObject, KeyValues, SignedDuration, Span};
-pub use openapi::{OpenApi, describe};
+pub use openapi::{OpenApi, describe, undocumented};
 pub use params::{FieldSpec, NoParams, ParamSource, Params, missing_field, read_field};
 pub use pattern::{Captures, Pattern};
 pub use reply::{AliasClaim, LeaseIntent, LoginIntent, RawBody, Reply, TokenKind, TokenLimits};

@@ -115,6 +115,20 @@ fn unique<C>(route: &Route<C>, source: ParamSource) -> Vec<&'static FieldSpec> {
     seen
 }
 
+/// What of a table its readers would find empty: routes, and parameters of theirs. For tests.
+pub fn undocumented<C>(routes: &Routes<C>) -> Vec<String> {
+    let mut found = Vec::new();
+    for route in routes.iter() {
+        let pattern = route.pattern.text();
+        if route.synopsis.is_empty() || route.description.is_empty() {
+            found.push(pattern.to_owned());
+        }
+        let fields = route.operations.iter().flat_map(|op| op.fields);
+        found.extend(fields.filter(|f| f.help.is_empty()).map(|f| format!("{pattern}: {}", f.name)));
+    }
+    found
+}
+
 /// `data/{path..}` -> `data/{path}`.
 fn openapi_path(pattern: &Pattern) -> String {
     let mut out = String::new();

@@ -32,12 +32,15 @@ struct WriteParams {
 
 pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
-        Route::token("policies/password").help("List the password policies.", "").list(list),
+        Route::token("policies/password").help("List the password policies.", "Names only.").list(list),
         Route::token("policies/password/{name..}/generate")
-            .help("Make a password by a password policy.", "")
+            .help("Make a password by a password policy.", "Nothing is kept of it.")
             .read(generate),
         Route::token("policies/password/{name..}")
-            .help("Read, write or delete a password policy.", "")
+            .help(
+                "Read, write or delete a password policy.",
+                "Rules in HCL: a length, and sets of characters with how many of each there must be.",
+            )
             .read(read)
             .update(write)
             .delete(delete),

@@ -40,7 +40,12 @@ pub fn routes() -> Vec<Route<SysCtx>> {
         update_route(Route::token("generate-root-token/update"), Token),
         attempt_route(Route::public("generate-root/attempt"), Legacy),
         update_route(Route::public("generate-root/update"), Legacy),
-        Route::public("decode-token").help("Take the one-time password off a generated token.", "").update(decode),
+        Route::public("decode-token")
+            .help(
+                "Take the one-time password off a generated token.",
+                "A service for callers who cannot do it themselves; better done where the password was made.",
+            )
+            .update(decode),
     ]
 }
 

@@ -144,7 +144,11 @@ async fn suites_can_be_chosen() {
 async fn client_certificates_of_any_kind_pass() {
     let server = server_with(|s| s.tls = Some(tls())).await;
     for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
-        for identity in [("client-v1.pem", "client-v1-key.pem"), ("other.pem", "other-key.pem")] {
+        for identity in [
+            ("client-v1.pem", "client-v1-key.pem"),
+            ("client-expired.pem", "client-expired-key.pem"),
+            ("other.pem", "other-key.pem"),
+        ] {
             let client = Client { identity: Some(identity), ..Client::plain(version) };
             let mut stream = client.connect(&server).await.unwrap();
             let answer = ask_on(&mut stream, get("/v1/a")).await;
