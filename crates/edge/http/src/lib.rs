@@ -22,6 +22,7 @@ mod hold;
 mod listener;
 mod phase;
 mod query;
+mod sent;
 mod service;
 mod settings;
 mod socket;
