@@ -57,37 +57,133 @@ async fn give(house: &House, path: &str, shares: &[String], nonce: &Value) -> To
     last.unwrap()
 }
 
+/// Shares and threshold before a rekey and after it, the larger threshold now here and now there.
+const CHANGES: [((usize, usize), (usize, usize)); 4] =
+    [((3, 2), (4, 3)), ((4, 3), (3, 2)), ((1, 1), (3, 2)), ((3, 3), (1, 1))];
+
 /// A rekey up to its last share; the state is its nonce.
-async fn rekey_begun() -> (House, Value) {
-    let house = house_with_a_secret().await;
-    let ask = json!({ "secret_shares": 4, "secret_threshold": 3 });
+async fn rekey_begun(from: (usize, usize), to: (usize, usize)) -> (House, Value) {
+    let house = House::ready(from.0, from.1).await;
+    house.root(Update, "cubbyhole/kept", json!({ "k": "kept" })).await.ok();
+    let ask = json!({ "secret_shares": to.0, "secret_threshold": to.1 });
     let nonce = house.root(Update, "sys/rotate/root/init", ask).await.ok()["nonce"].clone();
-    give(&house, "sys/rotate/root/update", &house.shares[..1], &nonce).await.ok();
+    if from.1 > 1 {
+        give(&house, "sys/rotate/root/update", &house.shares[..from.1 - 1], &nonce).await.ok();
+    }
     (house, nonce)
 }
 
-/// Whoever is told new shares can unseal with them. Whoever is told of a failure can unseal with the old ones, except when
-/// the batch is durable and the device says that it is not: then the new shares are in force and nobody has been told
-/// them. Who cannot bear that asks for verification (below).
+async fn last_share(house: &House, nonce: &Value) -> Told {
+    let last = house.threshold - 1;
+    give(house, "sys/rotate/root/update", &house.shares[last..=last], nonce).await
+}
+
+/// These shares unseal, now and after the next restart, and those never again.
+async fn only(house: House, these: &[String], those: &[String], context: &str) {
+    assert!(house.unseals(these).await, "{context}");
+    is_whole(&house).await;
+    let house = house.restarted();
+    assert!(!house.unseals(those).await, "{context}");
+    assert!(house.unseals(these).await, "{context}");
+    is_whole(&house).await;
+}
+
+/// Whoever is told new shares can unseal with them, and with no others. Whoever is told of a failure can unseal with the old
+/// ones, also when the batch is durable and the device says that it is not.
 #[tokio::test]
-async fn after_a_rekey_that_fails_the_old_shares_unseal() {
-    at_each_write(
-        rekey_begun,
-        async |house, nonce| give(house, "sys/rotate/root/update", &house.shares[1..2], nonce).await,
-        async |house, _, told, way| {
-            let old = house.unseals(&house.shares).await;
-            if told.refused.is_none() {
-                assert!(!old && house.unseals(&texts(&told.body["keys"])).await, "{way:?}: {}", told.body);
-                is_whole(&house).await;
-            } else if way == Failure::After {
-                assert!(!old, "{way:?}");
-            } else {
-                assert!(old, "{way:?}: {}", told.body);
-                is_whole(&house).await;
-            }
-        },
-    )
-    .await;
+async fn after_a_rekey_those_shares_unseal_that_somebody_knows() {
+    for (from, to) in CHANGES {
+        at_each_write(
+            async || rekey_begun(from, to).await,
+            async |house, nonce| last_share(house, nonce).await,
+            async |house, _, told, way| {
+                let context = format!("{from:?} to {to:?}, {way:?}: {}", told.body);
+                let old = house.shares.clone();
+                match told.refused {
+                    None => only(house, &texts(&told.body["keys"]), &old, &context).await,
+                    Some(_) => only(house, &old, &[], &context).await,
+                }
+            },
+        )
+        .await;
+    }
+}
+
+/// The answer is on its way when the server dies: nobody knows the new shares.
+#[tokio::test]
+async fn new_shares_that_nobody_was_told_lock_nobody_out() {
+    for (from, to) in CHANGES {
+        at_each_write(
+            async || {
+                let (mut house, nonce) = rekey_begun(from, to).await;
+                house.loses_answers = true;
+                (house, nonce)
+            },
+            async |house, nonce| last_share(house, nonce).await,
+            async |house, _, told, way| {
+                let lost = if told.refused.is_none() { texts(&told.body["keys"]) } else { Vec::new() };
+                let (old, context) = (house.shares.clone(), format!("{from:?} to {to:?}, {way:?}"));
+                only(house, &old, &lost, &context).await;
+            },
+        )
+        .await;
+    }
+}
+
+/// A rekey whose answer was lost, and the new shares.
+async fn rekey_lost(from: (usize, usize), to: (usize, usize)) -> (House, Vec<String>) {
+    let (mut house, nonce) = rekey_begun(from, to).await;
+    house.loses_answers = true;
+    let new = texts(&last_share(&house, &nonce).await.ok()["keys"]);
+    (house, new)
+}
+
+/// The unseal that settles whose shares count fails at each of its writes: those that were used are never shut out by it.
+#[tokio::test]
+async fn an_unseal_that_fails_can_be_tried_again() {
+    for by_new in [false, true] {
+        for (from, to) in CHANGES {
+            let sets = |house: &House, new: &Vec<String>| {
+                let (old, new) = (house.shares.clone(), new.clone());
+                if by_new { (new, old) } else { (old, new) }
+            };
+            at_each_write(
+                async || {
+                    let (house, new) = rekey_lost(from, to).await;
+                    (house.restarted(), new)
+                },
+                async |house, new| {
+                    let mut last = None;
+                    for share in sets(house, new).0 {
+                        last = Some(house.ask(&From::default(), Update, "sys/unseal", json!({ "key": share })).await);
+                    }
+                    last.unwrap()
+                },
+                async |house, new, _, way| {
+                    let (these, those) = sets(&house, new);
+                    only(house, &these, &those, &format!("{from:?} to {to:?}, {way:?}, by new: {by_new}")).await;
+                },
+            )
+            .await;
+        }
+    }
+}
+
+/// A root key made meanwhile is sealed for the old shares, too.
+#[tokio::test]
+async fn a_new_root_key_does_not_end_the_old_shares_either() {
+    for by_new in [false, true] {
+        at_each_write(
+            async || rekey_lost((3, 2), (4, 3)).await,
+            async |house, _| house.root(Update, "sys/rotate/root", json!({})).await,
+            async |house, new, told, way| {
+                let old = house.shares.clone();
+                let (these, those) = if by_new { (new, &old) } else { (&old, new) };
+                only(house, these, those, &format!("{way:?}, by new: {by_new}: {}", told.body)).await;
+            },
+        )
+        .await;
+    }
 }
 
 /// With verification the new shares are known before they are in force, so that at every moment somebody can unseal.

@@ -26,6 +26,6 @@ impl Machine {
     /// What is durable, unsealed. Stores opened earlier cannot write any more, and no failure is armed.
     pub async fn switched_on(&self) -> Barrier {
         let store = SealedStore::new(self.device.open());
-        store.unseal(&self.key).await.expect("the key of this machine")
+        store.unseal(&self.key).await.expect("the key of this machine").0
     }
 }

@@ -236,6 +236,7 @@ fn unseal_key(keys: &Keys) -> UnsealKey {
     for share in &keys.shares {
         match unsealing.add(Share::parse(share).unwrap()).unwrap() {
             Progress::More(next) | Progress::Repeated(next) => unsealing = next,
+            Progress::Perhaps(..) => panic!("there is one threshold"),
             Progress::Done(key) => return key,
         }
     }

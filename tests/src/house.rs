@@ -20,6 +20,8 @@ pub struct House {
     pub shares: Vec<String>,
     pub threshold: usize,
     pub root: String,
+    /// Its answers never reach who asked, although the test sees them.
+    pub loses_answers: bool,
 }
 
 /// Who asks, and through which listener.
@@ -79,7 +81,7 @@ impl House {
     fn on(store: Store, device: Device) -> Self {
         let clock = Arc::new(TestClock::default());
         let core = core(store, &clock);
-        Self { core, device, clock, shares: Vec::new(), threshold: 0, root: String::new() }
+        Self { core, device, clock, shares: Vec::new(), threshold: 0, root: String::new(), loses_answers: false }
     }
 
     /// Initialised and unsealed.
@@ -113,15 +115,14 @@ impl House {
             shares: self.shares.clone(),
             threshold: self.threshold,
             root: self.root.clone(),
+            loses_answers: self.loses_answers,
         }
     }
 
-    /// Whether the first of these shares, as many as the store now asks for, unseal. An attempt that failed leaves nothing.
+    /// Whether these shares, or the first of them, unseal. An attempt that failed leaves nothing.
     pub async fn unseals(&self, shares: &[String]) -> bool {
         let anybody = From::default();
-        let needed = self.ask(&anybody, Operation::Read, "sys/seal-status", json!({})).await.ok()["t"].as_u64();
-        let needed = usize::try_from(needed.unwrap_or_default()).unwrap();
-        for share in shares.iter().take(needed) {
+        for share in shares {
             let told = self.ask(&anybody, Operation::Update, "sys/unseal", json!({ "key": share })).await;
             if told.refused.is_some() {
                 return false;
@@ -155,7 +156,12 @@ impl House {
             legacy_routes_open: from.legacy_open,
             connection: 0,
         };
-        told(self.core.handle(request).await.into_inner())
+        let answer = self.core.handle(request).await.into_inner();
+        if let Some(delivery) = answer.delivery.clone().filter(|_| !self.loses_answers) {
+            delivery.arrived();
+            self.core.settle_shares().await;
+        }
+        told(answer)
     }
 }
 

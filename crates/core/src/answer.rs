@@ -1,5 +1,6 @@
 //! What core answers, in terms that know no status code. `edge/http` alone turns it into HTTP.
 
+use crate::delivery::Delivery;
 use bulla_kit::{RawBody, RawJson};
 use bulla_wire::Envelope;
 
@@ -80,11 +81,13 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The server has just been sealed by this request: the connection's answer goes out last, and then it closes.
     pub sealed_by_this: bool,
+    /// Somebody waits to hear that this answer has left.
+    pub delivery: Option<Delivery>,
 }
 
 impl Answer {
     pub fn new(outcome: Outcome) -> Self {
-        Self { outcome, headers: Vec::new(), sealed_by_this: false }
+        Self { outcome, headers: Vec::new(), sealed_by_this: false, delivery: None }
     }
 
     pub fn refused(refusal: Refusal) -> Self {

@@ -135,6 +135,7 @@ impl Core {
             // What has been answered is on its way to the audit devices; let it arrive before they are closed.
             pass.owner().audit.flush().await;
         }
+        self.settle_shares().await;
         let outcome = self.gate.seal(drain, 0).await;
         *self.unsealing.lock().await = None;
         if let Some(connections) = self.connections.get() {

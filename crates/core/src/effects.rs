@@ -50,6 +50,8 @@ async fn carry_out(core: &Arc<Core>, pass: &Pass<Unsealed>, effects: Vec<Effect>
             Effect::AuditRemoved(path) => drop(pass.owner().audit.remove(&path)),
             Effect::AuditedHeaders(headers) => pass.owner().audited_headers.store(Arc::new(headers)),
             Effect::OnceAnswered(then) => then(),
+            // With the answer already.
+            Effect::TellDelivery(_) => {}
             Effect::Seal => seals = true,
         }
     }

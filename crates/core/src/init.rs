@@ -12,7 +12,7 @@ use crate::sys::{KeyWork, load_cors, note_version};
 use crate::token::{NewToken, issue};
 use arc_swap::ArcSwap;
 use bulla_audit::{Broker, Device};
-use bulla_barrier::{Barrier, BarrierError, SealedStoreError, Txn, View, meta};
+use bulla_barrier::{Barrier, BarrierError, OpenedBy, SealedStore, SealedStoreError, Txn, View, meta};
 use bulla_crypto::random;
 use bulla_kit::{EngineError, MountSettings, Setup};
 use bulla_pgp::{PgpError, PgpKey};
@@ -166,17 +166,28 @@ impl Core {
         if self.gate.is_open() {
             return Ok(());
         }
-        let barrier = self.sealed.unseal(key).await?;
-        let unsealed = self.read_state(barrier, key.duplicate().map_err(no_memory)?).await?;
-        let (barrier, owner) = unsealed;
+        let (barrier, opened_by) = self.sealed.unseal(key).await?;
+        let (barrier, owner) = self.read_state(barrier, opened_by, key.duplicate().map_err(no_memory)?).await?;
         let workers = owner.workers.clone();
         self.gate.open(barrier, owner);
         crate::workers::start(self, workers);
-        tracing::info!("unsealed");
+        match opened_by {
+            OpenedBy::Current => tracing::info!("unsealed"),
+            OpenedBy::New => tracing::info!("unsealed by the new shares; those from before the rekey have ended"),
+            OpenedBy::Former => tracing::warn!(
+                "unsealed by the shares from before the last rekey, whose new shares have never unsealed: the rekey is \
+                 taken back, the new shares are worth nothing"
+            ),
+        }
         Ok(())
     }
 
-    async fn read_state(&self, barrier: Barrier, key: UnsealKey) -> Result<(Barrier, Unsealed), InitError> {
+    async fn read_state(
+        &self,
+        barrier: Barrier,
+        opened_by: OpenedBy,
+        key: UnsealKey,
+    ) -> Result<(Barrier, Unsealed), InitError> {
         let barrier = Arc::new(barrier);
         let owner = {
             let txn = Txn::before_open(&barrier).map_err(barrier_fault)?;
@@ -184,6 +195,7 @@ impl Core {
             let devices = audit::open(audit::devices(&txn, &self.config).await?, &self.config)?;
             let headers = AuditStore::new(&txn).headers().await?;
             self.cors.store(load_cors(&txn).await?.map(Arc::new));
+            SealedStore::settle(&txn, opened_by).await?;
             txn.commit(()).await.map_err(barrier_fault)?;
             if let Err(error) = self.note_version(&barrier).await {
                 tracing::warn!(error = %Chain(&error), "the version that runs could not be noted");

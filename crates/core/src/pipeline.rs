@@ -17,6 +17,7 @@
 
 use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
 use crate::core::Core;
+use crate::delivery::Delivery;
 use crate::lease::HandedOut;
 use crate::mounts::MountStore;
 use crate::policy::Generation;
@@ -198,8 +199,17 @@ impl<'a> Attempt<'a> {
         let Ok(disclosable) = record::try_response(&self.scene(known), Answer::new(outcome)).await else {
             return Ok(Done { answer: record::audit_failed(), seals: false });
         };
+        let delivery = self.delivery();
         let (_committed, seals) = self.commit(()).await?;
-        Ok(Done { answer: disclosable, seals })
+        Ok(Done { answer: disclosable.map(|answer| Answer { delivery, ..answer }), seals })
+    }
+
+    /// Whoever waits to hear that the answer has left.
+    fn delivery(&self) -> Option<Delivery> {
+        self.effects.lock().iter().find_map(|effect| match effect {
+            Effect::TellDelivery(delivery) => Some(delivery.clone()),
+            _ => None,
+        })
     }
 
     fn scene<'s>(&'s self, known: &'s Known) -> record::Scene<'s> {

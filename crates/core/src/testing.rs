@@ -1,7 +1,7 @@
 //! A whole server without its edges, for tests of routes: in memory, unsealed, asked through [`Core::handle`].
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use crate::{Core, CoreConfig, ErrorKind, InitOptions, Initialised, Outcome, Registry, Request, SystemClock};
+use crate::{Answer, Core, CoreConfig, ErrorKind, InitOptions, Initialised, Outcome, Registry, Request, SystemClock};
 use bulla_kit::{Body, BodyLimits, Ctx, Engine, EngineKind, Params, Reply, Route, Routes};
 use bulla_physical::Store;
 use bulla_seal::{Progress, SealConfig, Share, Unsealing};
@@ -134,6 +134,7 @@ impl Server {
         for share in shares {
             match unsealing.add(Share::parse(share).unwrap()).unwrap() {
                 Progress::More(next) | Progress::Repeated(next) => unsealing = next,
+                Progress::Perhaps(..) => panic!("there is one threshold"),
                 Progress::Done(key) => return self.core.unseal_with(&key).await,
             }
         }
@@ -154,8 +155,17 @@ impl Server {
     }
 
     pub async fn call_as(&self, token: Option<&str>, operation: Operation, path: &str, body: Value) -> Told {
+        told(self.answer(self.request(token, operation, path, &body)).await)
+    }
+
+    /// The whole answer, as the edge gets it.
+    pub async fn answer(&self, request: Request) -> Answer {
+        self.core.handle(request).await.into_inner()
+    }
+
+    pub fn request(&self, token: Option<&str>, operation: Operation, path: &str, body: &Value) -> Request {
         let body = Body::parse(body.to_string().as_bytes(), &BodyLimits::default()).unwrap();
-        let request = Request {
+        Request {
             id: "test".into(),
             namespace: String::new(),
             path: RequestPath::parse(path).unwrap(),
@@ -169,18 +179,21 @@ impl Server {
             help: false,
             legacy_routes_open: self.legacy_open,
             connection: 0,
-        };
-        match self.core.handle(request).await.into_inner().outcome {
-            Outcome::Envelope { envelope, .. } => {
-                let body = envelope.data.map_or(Value::Null, |data| data.to_value());
-                Told { refused: None, body, auth: envelope.auth }
-            }
-            Outcome::Bare { data, .. } => Told { refused: None, body: data.to_value(), auth: None },
-            Outcome::NoContent | Outcome::Raw(_) => Told { refused: None, body: Value::Null, auth: None },
-            Outcome::Refused(refusal) => {
-                let body = refusal.errors.into_iter().next().unwrap_or_default().into();
-                Told { refused: Some(refusal.kind), body, auth: None }
-            }
+        }
+    }
+}
+
+pub fn told(answer: Answer) -> Told {
+    match answer.outcome {
+        Outcome::Envelope { envelope, .. } => {
+            let body = envelope.data.map_or(Value::Null, |data| data.to_value());
+            Told { refused: None, body, auth: envelope.auth }
+        }
+        Outcome::Bare { data, .. } => Told { refused: None, body: data.to_value(), auth: None },
+        Outcome::NoContent | Outcome::Raw(_) => Told { refused: None, body: Value::Null, auth: None },
+        Outcome::Refused(refusal) => {
+            let body = refusal.errors.into_iter().next().unwrap_or_default().into();
+            Told { refused: Some(refusal.kind), body, auth: None }
         }
     }
 }

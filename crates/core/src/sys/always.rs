@@ -191,19 +191,35 @@ async fn add_share(core: &Arc<Core>, text: &str) -> Result<(), Outcome> {
         Some(unsealing) => unsealing,
         None => {
             let nonce = random::uuid().map_err(|_| refuse("no randomness could be had from the system"))?;
-            Unsealing::new(config, nonce)
+            match former_config(core).await {
+                Some(former) => Unsealing::of_either(config, former, nonce),
+                None => Unsealing::new(config, nonce),
+            }
         }
     };
-    match unsealing.add(share).map_err(|error: UnsealFailed| refuse(error.to_string()))? {
-        Progress::More(unsealing) | Progress::Repeated(unsealing) => *held = Some(unsealing),
-        Progress::Done(key) => {
-            core.unseal_with(&key).await.map_err(|error| match error {
-                InitError::Store(SealedStoreError::WrongKey) => refuse(WRONG_KEY),
-                other => internal(&other),
-            })?;
+    let (key, unsealing) = match unsealing.add(share).map_err(|error: UnsealFailed| refuse(error.to_string()))? {
+        Progress::More(unsealing) | Progress::Repeated(unsealing) => {
+            *held = Some(unsealing);
+            return Ok(());
         }
+        Progress::Perhaps(key, unsealing) => (key, Some(unsealing)),
+        Progress::Done(key) => (key, None),
+    };
+    match core.unseal_with(&key).await {
+        Err(InitError::Store(SealedStoreError::WrongKey)) if unsealing.is_some() => *held = unsealing,
+        Err(InitError::Store(SealedStoreError::WrongKey)) => return Err(refuse(WRONG_KEY)),
+        Err(error) => return Err(internal(&error)),
+        Ok(()) => {}
     }
     Ok(())
+}
+
+/// Of the shares that unseal besides those in force. What cannot be read must not keep the others from unsealing.
+async fn former_config(core: &Core) -> Option<SealConfig> {
+    core.sealed.former_config().await.unwrap_or_else(|error| {
+        tracing::error!(error = %crate::refusal::Chain(&error), "the shares from before the last rekey are left out");
+        None
+    })
 }
 
 /// What the status says, in every state.

@@ -69,7 +69,7 @@ async fn rotate_root(ctx: SysCtx, _: NoParams) -> Answer {
     let keys = &ctx.pass.owner().keys;
     let alone = keys.alone().await;
     let root = RootKey::generate().map_err(no_randomness)?;
-    SealedStore::rotate_root(ctx.txn(), &keys.unseal_key(), &root).map_err(no_randomness)?;
+    SealedStore::rotate_root(ctx.txn(), &keys.unseal_key(), keys.former().as_deref(), &root).map_err(no_randomness)?;
     let pass = ctx.pass.clone();
     ctx.once_answered(move || {
         pass.barrier().install_root(root);

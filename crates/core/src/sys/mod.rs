@@ -27,6 +27,7 @@ use crate::audit::{self, AuditedHeaders};
 pub use keys::rotation_due;
 
 use crate::core::Core;
+use crate::delivery::Delivery;
 use crate::identity::{self, IdentityStore};
 use crate::lease::{self, LeaseHash};
 use crate::login;
@@ -60,6 +61,8 @@ pub enum Effect {
     /// What may count only if the answer goes out: see [`KeyWork`]. With it the answer is recorded before the batch is
     /// committed, and an answer that cannot be recorded undoes the request.
     OnceAnswered(Box<dyn FnOnce() + Send>),
+    /// Somebody waits to hear that the answer has left. Only beside `OnceAnswered`.
+    TellDelivery(Delivery),
     /// The server seals itself after the answer has been recorded.
     Seal,
 }

@@ -9,6 +9,7 @@ use crate::headers::Lazy;
 use crate::listener::Shared;
 use crate::live::Live;
 use crate::phase::{Phase, State};
+use crate::sent;
 use bulla_core::Request;
 use bulla_kit::Body;
 use bytes::Bytes;
@@ -145,7 +146,11 @@ impl Peer {
             return encode::early(unavailable("the request took longer than this listener allows"), headers);
         };
         let sealed = answer.answer().sealed_by_this;
+        let delivery = answer.answer().delivery.clone();
         let mut encoded = encode::answer(answer, headers);
+        if let Some(delivery) = delivery {
+            sent::watch(&mut encoded, delivery, &self.state);
+        }
         if sealed {
             encoded.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
             self.state.hold.store(true, Ordering::Release);

@@ -103,7 +103,14 @@ impl AsyncWrite for Hold {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_held() { Poll::Ready(Ok(())) } else { self.socket()?.poll_flush(cx) }
+        if self.is_held() {
+            return Poll::Ready(Ok(()));
+        }
+        let result = self.socket()?.poll_flush(cx);
+        if matches!(result, Poll::Ready(Ok(()))) {
+            self.state.flushed();
+        }
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

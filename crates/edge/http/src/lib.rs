@@ -31,6 +31,7 @@ mod phase;
 mod places;
 mod proxy;
 mod query;
+mod sent;
 mod service;
 mod settings;
 mod socket;

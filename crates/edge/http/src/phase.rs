@@ -1,6 +1,7 @@
 //! What a connection is doing, as its socket, its requests and its supervisor tell each other.
 
 use crate::socket::Socket;
+use bulla_core::Delivery;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
@@ -32,6 +33,9 @@ pub(crate) struct State {
     /// Write to memory, not to the socket.
     pub(crate) hold: AtomicBool,
     pub(crate) rescued: Mutex<Option<Rescued>>,
+    /// Answers that are written, but perhaps not flushed, and whether there are any.
+    unflushed: Mutex<Vec<Delivery>>,
+    has_unflushed: AtomicBool,
     closing: AtomicBool,
     /// Requests whose body is complete and whose answer is not yet handed to hyper.
     running: AtomicUsize,
@@ -48,6 +52,8 @@ impl State {
             multiplexed: AtomicBool::new(false),
             hold: AtomicBool::new(false),
             rescued: Mutex::new(None),
+            unflushed: Mutex::default(),
+            has_unflushed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             running: AtomicUsize::new(0),
             // A client that connects and says nothing is a slow header.
@@ -87,6 +93,19 @@ impl State {
         self.running.fetch_add(1, Ordering::AcqRel);
         let guard = RunningRequest(self);
         (!self.is_closing()).then_some(guard)
+    }
+
+    /// With the next flush of the connection the answer is out.
+    pub(crate) fn tell_when_flushed(&self, delivery: Delivery) {
+        self.unflushed.lock().push(delivery);
+        self.has_unflushed.store(true, Ordering::Release);
+    }
+
+    /// The system has taken all that was written.
+    pub(crate) fn flushed(&self) {
+        if self.has_unflushed.swap(false, Ordering::AcqRel) {
+            std::mem::take(&mut *self.unflushed.lock()).into_iter().for_each(Delivery::arrived);
+        }
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod cors;
+mod delivery;
 mod limits;
 mod protocols;
 mod proxies;

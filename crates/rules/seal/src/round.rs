@@ -61,6 +61,13 @@ impl ShareSet {
         self.shares.clear();
     }
 
+    /// The key that the shares so far give, whatever number is required.
+    pub(crate) fn key_so_far(&self) -> Result<UnsealKey, NoKey> {
+        let key = key_of(self.duplicate().shares, self.progress());
+        scrub_stack();
+        key
+    }
+
     /// Puts the key together; the shares are gone, whatever comes of it.
     pub(crate) fn take_key(&mut self) -> Result<UnsealKey, NoKey> {
         let shares = std::mem::take(&mut self.shares);

@@ -8,10 +8,15 @@ use crate::share::Share;
 use bulla_crypto::shamir::ShamirError;
 
 /// An attempt in progress. Dropping it is the reset: the shares are erased.
+///
+/// After a rekey whose new shares nobody has proved to have, either the new or the former shares may come: the smaller of
+/// the two thresholds is a first try, the larger one the end.
 #[derive(Debug)]
 pub struct Unsealing {
     config: SealConfig,
     nonce: String,
+    /// The smaller threshold, if there are two.
+    first_try: Option<u8>,
     set: ShareSet,
 }
 
@@ -20,6 +25,8 @@ pub enum Progress {
     More(Unsealing),
     /// The share was there already and does not count again.
     Repeated(Unsealing),
+    /// Enough shares by the smaller threshold. A key that opens nothing is no failure: the attempt goes on.
+    Perhaps(UnsealKey, Unsealing),
     /// Enough shares; only `open_root_key` tells whether they were the right ones.
     Done(UnsealKey),
 }
@@ -38,7 +45,14 @@ pub enum UnsealFailed {
 impl Unsealing {
     /// `nonce` is a fresh UUID that tells this attempt from others.
     pub fn new(config: SealConfig, nonce: String) -> Self {
-        Self { config, nonce, set: ShareSet::new(config.threshold()) }
+        Self { config, nonce, first_try: None, set: ShareSet::new(config.threshold()) }
+    }
+
+    /// As [`Unsealing::new`], where the shares of `former` unseal as well as those of `config`.
+    pub fn of_either(config: SealConfig, former: SealConfig, nonce: String) -> Self {
+        let (one, other) = (config.threshold(), former.threshold());
+        let first_try = (one != other).then(|| one.min(other));
+        Self { config, nonce, first_try, set: ShareSet::new(one.max(other)) }
     }
 
     pub fn config(&self) -> SealConfig {
@@ -49,7 +63,7 @@ impl Unsealing {
         &self.nonce
     }
 
-    /// Distinct shares so far; always below the threshold.
+    /// Distinct shares so far; always below the larger threshold.
     pub fn progress(&self) -> u8 {
         self.set.progress()
     }
@@ -61,7 +75,17 @@ impl Unsealing {
         match self.set.add(share) {
             Added::Repeated => Ok(Progress::Repeated(self)),
             Added::New if self.set.is_complete() => Ok(Progress::Done(self.set.take_key()?)),
+            Added::New if self.first_try == Some(self.set.progress()) => self.try_first(),
             Added::New => Ok(Progress::More(self)),
+        }
+    }
+
+    fn try_first(self) -> Result<Progress, UnsealFailed> {
+        match self.set.key_so_far() {
+            Ok(key) => Ok(Progress::Perhaps(key, self)),
+            Err(NoKey::Memory(cause)) => Err(UnsealFailed::Memory(cause)),
+            // Shares that do not go together now are too few of the others.
+            Err(NoKey::Combine(_) | NoKey::WrongKey) => Ok(Progress::More(self)),
         }
     }
 }
@@ -96,11 +120,73 @@ mod tests {
         for share in shares {
             state = match state.add(again(share)) {
                 Ok(Progress::More(next) | Progress::Repeated(next)) => next,
+                Ok(Progress::Perhaps(..)) => panic!("there is one threshold"),
                 Ok(Progress::Done(key)) => return Ok(key),
                 Err(_) => return Err(u8::MAX),
             };
         }
         Err(state.progress())
+    }
+
+    /// All shares one after the other, the key tried on `sealed` whenever there is one; after how many it opened.
+    fn opens(mut state: Unsealing, shares: &[Share], sealed: &[u8]) -> Option<usize> {
+        for (count, share) in shares.iter().enumerate() {
+            let (key, next) = match state.add(again(share)).ok()? {
+                Progress::More(next) | Progress::Repeated(next) => (None, Some(next)),
+                Progress::Perhaps(key, next) => (Some(key), Some(next)),
+                Progress::Done(key) => (Some(key), None),
+            };
+            if key.is_some_and(|key| open_root_key(&key, sealed).is_ok()) {
+                return Some(count + 1);
+            }
+            state = next?;
+        }
+        None
+    }
+
+    /// Every pair of small configurations, the smaller threshold now on this side, now on that.
+    #[test]
+    fn shares_of_either_configuration_unseal_at_their_own_threshold() {
+        let configs = [(1, 1), (2, 2), (3, 2), (3, 3), (5, 4), (7, 7)];
+        let root = RootKey::generate().unwrap();
+        for (current, former) in configs.iter().flat_map(|one| configs.iter().map(move |other| (*one, *other))) {
+            let make = |(shares, threshold)| {
+                let config = SealConfig::new(shares, threshold).unwrap();
+                let key = UnsealKey::generate().unwrap();
+                (config, key.split(config).unwrap(), seal_root_key(&key, &root).unwrap())
+            };
+            let (new, old) = (make(current), make(former));
+            let both = || Unsealing::of_either(new.0, old.0, "n".into());
+            for (config, shares, sealed) in [&new, &old] {
+                let expected = Some(usize::from(config.threshold()));
+                assert_eq!(opens(both(), shares, sealed), expected, "{current:?} {former:?}");
+                let mut last_ones = shares.iter().rev().map(again).collect::<Vec<_>>();
+                assert_eq!(opens(both(), &last_ones, sealed), expected, "{current:?} {former:?}");
+                last_ones.truncate(usize::from(config.threshold()) - 1);
+                assert_eq!(opens(both(), &last_ones, sealed), None, "{current:?} {former:?}");
+            }
+            let strange = make((9, 9));
+            assert_eq!(opens(both(), &strange.1, &new.2), None);
+        }
+    }
+
+    #[test]
+    fn an_attempt_of_either_ends_with_the_larger_threshold() {
+        let (small, large) = (SealConfig::new(3, 2).unwrap(), SealConfig::new(5, 4).unwrap());
+        let shares = UnsealKey::generate().unwrap().split(large).unwrap();
+        for mut state in
+            [Unsealing::of_either(small, large, "n".into()), Unsealing::of_either(large, small, "n".into())]
+        {
+            for (count, share) in shares[..3].iter().enumerate() {
+                state = match state.add(again(share)).unwrap() {
+                    Progress::More(next) if count != 1 => next,
+                    Progress::Perhaps(_, next) if count == 1 => next,
+                    other => panic!("{count}: {other:?}"),
+                };
+                assert_eq!(usize::from(state.progress()), count + 1);
+            }
+            assert!(matches!(state.add(again(&shares[3])), Ok(Progress::Done(_))));
+        }
     }
 
     #[test]

@@ -26,6 +26,6 @@ pub use barrier::Barrier;
 pub use error::BarrierError;
 pub use gate::{Gate, Pass, SealOutcome, Sealed};
 pub use key::{Keyspace, PhysicalKey, plain_key, plain_range};
-pub use sealed::{SealedStore, SealedStoreError, meta};
+pub use sealed::{Former, OpenedBy, SealedStore, SealedStoreError, meta};
 pub use txn::{Committed, Txn};
 pub use view::{Page, View};

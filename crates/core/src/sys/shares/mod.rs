@@ -5,6 +5,7 @@
 //! The rules are `rules/seal`'s. Here: one place for each kind of operation, who may touch it, and the spellings of the
 //! answers. A handler works on a copy; the copy takes the place of the original once the answer has been recorded.
 
+mod former;
 mod rekey;
 mod root;
 #[cfg(test)]

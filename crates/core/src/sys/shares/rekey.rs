@@ -1,10 +1,11 @@
 //! New shares: `sys/rotate/root/{init,update,verify,backup}` with a token, `sys/rekey/…` without.
 
+use super::former::{hand_over, put_in_force};
 use super::work::Operation;
 use super::{Begun, CancelParams, Family, Held, ShareParams, authenticate, fresh_nonce, parse_share, seal_config};
 use crate::recipients::{Backup, Recipients, base64_of, refusal};
 use crate::sys::SysCtx;
-use bulla_barrier::{SealedStore, View};
+use bulla_barrier::View;
 use bulla_kit::{Answer, CommaList, EngineError, NoParams, Params, Reply, Route};
 use bulla_records::{decode, encode};
 use bulla_seal::{Finished, Rekey, RoundProgress, SealConfig, Share, ShareRound, UnsealKey, Verification, Verified};
@@ -258,7 +259,7 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(()) => finish(&ctx, held, next, family),
+        Ok(()) => finish(&ctx, held, next, family).await,
         Err(error) => {
             // What failed is over at once: shares that gave no key are gone.
             Begun::keep(&mut held, next);
@@ -267,7 +268,7 @@ async fn update(ctx: SysCtx, params: ShareParams, family: Family) -> Answer {
     }
 }
 
-fn finish(ctx: &SysCtx, held: Held<NewShares>, work: NewShares, family: Family) -> Answer {
+async fn finish(ctx: &SysCtx, held: Held<NewShares>, work: NewShares, family: Family) -> Answer {
     let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
     let NewShares { rekey, recipients, backup } = work;
     let nonce = rekey.round().nonce().to_owned();
@@ -281,7 +282,7 @@ fn finish(ctx: &SysCtx, held: Held<NewShares>, work: NewShares, family: Family) 
     let fingerprints = recipients.fingerprints();
     let due = match finished {
         Finished::InForce(key, config) => {
-            put_in_force(ctx, held, key, &config)?;
+            hand_over(ctx, held, key, &config).await?;
             None
         }
         Finished::Verify(rekey) => {
@@ -303,23 +304,6 @@ fn finish(ctx: &SysCtx, held: Held<NewShares>, work: NewShares, family: Family) 
         data["verification_nonce"] = due.unwrap_or_default().into();
     }
     spelled(family, &data)
-}
-
-/// The new key seals the root key as soon as the request's batch is durable.
-fn put_in_force(
-    ctx: &SysCtx,
-    mut held: Held<NewShares>,
-    key: UnsealKey,
-    config: &SealConfig,
-) -> Result<(), EngineError> {
-    SealedStore::rekey(ctx.txn(), config, &key)
-        .map_err(|_| EngineError::internal("the root key could not be sealed"))?;
-    let pass = ctx.pass.clone();
-    ctx.once_answered(move || {
-        pass.owner().keys.set_unseal_key(key);
-        *held = None;
-    });
-    Ok(())
 }
 
 fn shown_verification(family: Family, rekey: &Rekey) -> Answer {

@@ -10,6 +10,7 @@ use bulla_types::Time;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::JoinHandle;
 
 /// Which of the two doors an operation came through. What was begun with a token is out of reach for those without one;
 /// else anybody could stop it.
@@ -162,11 +163,21 @@ pub struct KeyWork {
     root: Arc<Mutex<Option<Begun<Attempt>>>>,
     /// Kept while unsealed, so that a new root key can be sealed without asking for shares.
     unseal_key: parking_lot::Mutex<Arc<UnsealKey>>,
+    /// Of the shares that unseal besides those in force, as long as there are any: a new root key is sealed for them, too.
+    former: parking_lot::Mutex<Option<Arc<UnsealKey>>>,
+    /// Finds out whether the answer with the new shares has left.
+    settling: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
 impl KeyWork {
     pub fn new(unseal_key: UnsealKey) -> Self {
-        Self { rekey: Arc::default(), root: Arc::default(), unseal_key: parking_lot::Mutex::new(Arc::new(unseal_key)) }
+        Self {
+            rekey: Arc::default(),
+            root: Arc::default(),
+            unseal_key: parking_lot::Mutex::new(Arc::new(unseal_key)),
+            former: parking_lot::Mutex::default(),
+            settling: parking_lot::Mutex::default(),
+        }
     }
 
     /// The place of a rekey. Everything that changes keys holds this lock until the change is in force: a keyring sealed
@@ -183,7 +194,32 @@ impl KeyWork {
         Arc::clone(&self.unseal_key.lock())
     }
 
+    /// The only one from now on.
     pub fn set_unseal_key(&self, key: UnsealKey) {
         *self.unseal_key.lock() = Arc::new(key);
+        self.forget_former();
+    }
+
+    /// In force from now on; the one before, which is returned, unseals as well.
+    pub fn set_new_unseal_key(&self, key: UnsealKey) -> Arc<UnsealKey> {
+        let former = std::mem::replace(&mut *self.unseal_key.lock(), Arc::new(key));
+        *self.former.lock() = Some(Arc::clone(&former));
+        former
+    }
+
+    pub fn former(&self) -> Option<Arc<UnsealKey>> {
+        self.former.lock().clone()
+    }
+
+    pub fn forget_former(&self) {
+        *self.former.lock() = None;
+    }
+
+    pub fn set_settling(&self, settling: JoinHandle<()>) {
+        *self.settling.lock() = Some(settling);
+    }
+
+    pub fn take_settling(&self) -> Option<JoinHandle<()>> {
+        self.settling.lock().take()
     }
 }
