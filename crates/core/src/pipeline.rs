@@ -288,7 +288,8 @@ impl<'a> Attempt<'a> {
     /// Door 7.
     fn decide(&self, caller: &Caller, routed: Option<&Routed>, operation: Operation) -> Result<Permit, Refused> {
         let path = routed.map_or(&self.request.path, |r| &r.path);
-        let parameters = record::BodyParameters(&self.request.body);
+        let fields = routed.map_or(&[][..], |r| r.fields(operation));
+        let parameters = record::BodyParameters { body: &self.request.body, fields };
         let ask = Ask {
             namespace: "",
             path,

@@ -5,7 +5,7 @@ use crate::state::{Backend, Mount, State};
 use crate::sys::SysCtx;
 use bulla_barrier::View;
 use bulla_kit::{
-    Access, Answer, Body, Captures, Ctx, Engine, EngineError, Input, RawJson, Reply, Route, Routes, describe,
+    Access, Answer, Body, Captures, Ctx, Engine, EngineError, FieldSpec, Input, RawJson, Reply, Route, Routes, describe,
 };
 use bulla_types::{Operation, RequestPath};
 use serde_json::json;
@@ -76,6 +76,18 @@ impl Routed {
 
     pub fn needs_sudo(&self) -> bool {
         self.access() == Access::Sudo
+    }
+
+    /// The parameters that the operation knows here.
+    pub fn fields(&self, operation: Operation) -> &'static [FieldSpec] {
+        let fields = match &self.matched {
+            Matched::Engine(engine, Some(at)) => {
+                engine.routes().get(*at).and_then(|r| r.operation(operation)).map(|op| op.fields)
+            }
+            Matched::System(table, Some(at)) => table.get(*at).and_then(|r| r.operation(operation)).map(|op| op.fields),
+            _ => None,
+        };
+        fields.unwrap_or_default()
     }
 
     /// The name whose failed logins count together; `None` = this is no login that locks out.

@@ -56,13 +56,13 @@ struct UserParams {
     password: SecretParam,
     /// A ready-made bcrypt hash of the password, with a cost from 5 to 12.
     password_hash: String,
-    /// The older name of `token_policies`.
+    #[param(older_name_of = "token_policies")]
     policies: Option<CommaList>,
-    /// The older name of `token_ttl`.
+    #[param(older_name_of = "token_ttl")]
     ttl: Option<Seconds>,
-    /// The older name of `token_max_ttl`.
+    #[param(older_name_of = "token_max_ttl")]
     max_ttl: Option<Seconds>,
-    /// The older name of `token_bound_cidrs`.
+    #[param(older_name_of = "token_bound_cidrs")]
     bound_cidrs: Option<CommaList>,
     #[param(flatten)]
     token: TokenParams,
@@ -86,7 +86,7 @@ struct PoliciesParams {
     username: String,
     /// The policies of the user's tokens.
     token_policies: Option<CommaList>,
-    /// The older name of `token_policies`.
+    #[param(older_name_of = "token_policies")]
     policies: Option<CommaList>,
 }
 

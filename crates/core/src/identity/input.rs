@@ -1,6 +1,7 @@
 //! What clients write about entities and groups, checked and put into its one form.
 
 use crate::record::BodyParameters;
+use crate::route::route_to;
 use crate::sys::SysCtx;
 use bulla_kit::{CommaList, EngineError, KeyValues};
 use bulla_policy::Ask;
@@ -116,11 +117,14 @@ pub fn allowed_as_stored(ctx: &SysCtx, noun: &str, typed: &str, stored: &str) ->
     }
     let path = format!("{}{noun}/name/{stored}", ctx.ctx.mount.path);
     let path = RequestPath::parse(&path).map_err(|_| EngineError::Denied)?;
-    let parameters = BodyParameters(&ctx.request.body);
+    let operation = ctx.ctx.request.operation;
+    let routed = route_to(&ctx.state, &path, operation, &ctx.request.body);
+    let fields = routed.map_or(&[][..], |r| r.fields(operation));
+    let parameters = BodyParameters { body: &ctx.request.body, fields };
     let ask = Ask {
         namespace: "",
         path: &path,
-        operation: ctx.ctx.request.operation,
+        operation,
         parameters: &parameters,
         wrap_ttl: ctx.request.wrap.map(|wrap| wrap.ttl),
         limit: None,
