@@ -5,6 +5,7 @@
 
 mod audit;
 mod kv;
+mod listener;
 mod policy;
 mod seal;
 mod token;
