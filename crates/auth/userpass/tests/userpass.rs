@@ -181,6 +181,22 @@ fn a_renewal_asks_whether_the_user_is_still_the_same() {
     assert!(bench.renew_login(&token).unwrap_err().to_string().contains("does not exist"));
 }
 
+/// The name was all that a renewal asked about: who left and had a namesake join kept the old tokens for ever.
+#[test]
+fn a_token_of_a_former_user_is_not_renewed_for_the_namesake() {
+    let bench = bench();
+    let user = json!({ "password_hash": CHEAP, "token_policies": "dev" });
+    write(&bench, "users/ada", user.clone());
+    let former = login(&bench, "ada", "U*U").unwrap();
+    bench.ok(Operation::Delete, "users/ada", "");
+    write(&bench, "users/ada", user);
+    assert!(bench.renew_login(&former).unwrap_err().to_string().contains("does not exist"));
+    let present = login(&bench, "ada", "U*U").unwrap();
+    bench.renew_login(&present).unwrap();
+    // A token without a word about its user is of the time before users had ids, and so is no token of this one.
+    assert!(bench.renew_login(&LoginIntent { internal: None, ..present }).is_err());
+}
+
 #[test]
 fn passwords_of_72_bytes_are_taken_and_of_73_refused() {
     let bench = bench();

@@ -254,6 +254,43 @@ fn the_larger_limit_counts_and_at_the_next_write() {
     }
 }
 
+/// More than can be kept was taken and counted for less, without a word.
+#[test]
+fn more_versions_than_can_be_kept_are_told() {
+    let kv = Story::v2();
+    for (at, read) in [("config", "GET config"), ("metadata/a", "GET metadata/a")] {
+        for (asked, kept, warnings) in [(8000_u64, 8000, 0), (8001, 8000, 1), (4_294_967_295, 8000, 1)] {
+            let told = kv.tell(&format!("POST {at}"), &format!("{{\"max_versions\":{asked}}}"));
+            assert_eq!(told.warnings, warnings, "{at} {asked}: {}", told.text);
+            assert_eq!(kv.ask(read).data["max_versions"], kept, "{at} {asked}");
+        }
+    }
+}
+
+/// Half a second was cut to zero, which means "never".
+#[test]
+fn less_than_a_second_is_not_never() {
+    let kv = Story::v2();
+    for (at, read) in [("config", "GET config"), ("metadata/a", "GET metadata/a")] {
+        for (asked, kept, warnings) in [
+            (r#""0s""#, "0s", 0),
+            (r#""1ns""#, "1s", 1),
+            (r#""999ms""#, "1s", 1),
+            ("0.5", "1s", 1),
+            (r#""1s""#, "1s", 0),
+            (r#""1500ms""#, "1s", 0),
+            ("0", "0s", 0),
+        ] {
+            let told = kv.tell(&format!("POST {at}"), &format!("{{\"delete_version_after\":{asked}}}"));
+            assert_eq!(told.warnings, warnings, "{at} {asked}: {}", told.text);
+            assert_eq!(kv.ask(read).data["delete_version_after"], kept, "{at} {asked}");
+        }
+    }
+    kv.tell("POST config", r#"{"delete_version_after":"-1ms"}"#);
+    assert_eq!(kv.ask("GET config").data["delete_version_after"], "-1s");
+    assert_eq!(kv.tell("POST metadata/a", r#"{"delete_version_after":"-1ms"}"#).status, 400);
+}
+
 #[test]
 fn patches_merge_into_the_newest_version() {
     let kv = Story::v2();
