@@ -388,9 +388,9 @@ impl<'a> Attempt<'a> {
 
     /// Whom a login is tried as, where failures lock the name out.
     fn name_at_login(&self, routed: &'a Routed) -> Option<login::Name<'a>> {
-        let name = routed.lockout_name()?;
+        let (name, refusal) = routed.lockout_name()?;
         let settings = self.core.config.user_lockout.of(&routed.mount.record)?;
-        Some(login::Name { pass: self.pass, mount: &routed.mount, name, settings, now: self.now })
+        Some(login::Name { pass: self.pass, mount: &routed.mount, name, refusal, settings, now: self.now })
     }
 
     /// A login that the auth method has let in gets its token.

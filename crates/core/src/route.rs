@@ -90,12 +90,14 @@ impl Routed {
         fields.unwrap_or_default()
     }
 
-    /// The name whose failed logins count together; `None` = this is no login that locks out.
-    pub fn lockout_name(&self) -> Option<String> {
+    /// The name whose failed logins count together, and how the method words its refusal; `None` = this is no login that
+    /// locks out.
+    pub fn lockout_name(&self) -> Option<(String, &'static str)> {
         let Matched::Engine(engine, Some(at)) = &self.matched else { return None };
         let route = engine.routes().get(*at)?;
         route.operation(self.input.operation)?;
-        route.lockout?(&self.input)
+        let lockout = route.lockout?;
+        (lockout.name)(&self.input).map(|name| (name, lockout.refusal))
     }
 
     /// Members of request and answer that audit shows in clear.

@@ -5,13 +5,15 @@ use crate::pool::Pool;
 use crate::records::{self, UserId};
 use bulla_auth_tokens::{SecretParam, check_address, same_policies};
 use bulla_kit::{
-    AliasClaim, Answer, Ctx, EngineError, LoginIntent, LoginLease, Params, RawJson, Reply, Route, TokenLimits,
+    AliasClaim, Answer, Ctx, EngineError, Field, Input, LoginIntent, LoginLease, Params, RawJson, Reply, Route,
+    TokenLimits,
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 /// The name under which a token keeps whose it is.
 const USERNAME: &str = "username";
+const REFUSAL: &str = "invalid username or password";
 
 #[derive(Params)]
 struct LoginParams {
@@ -28,12 +30,17 @@ struct MadeBy {
     user: UserId,
 }
 
+/// The same name as the alias's: folded already. Without a password it is no try, and is told so.
+fn name_of(input: &Input) -> Option<String> {
+    let password = SecretParam::decode(input.body.get("password")?).ok()?;
+    input.captures.get("username").filter(|_| !password.is_empty()).map(str::to_owned)
+}
+
 pub fn route() -> Route<Ctx> {
     Route::public("login/{username}")
         .help("Log in with a password.", "Answers with a token that has the user's policies.")
         .folded(&["username"])
-        // The same name as the alias's: folded already.
-        .locks_out(|input| input.captures.get("username").map(str::to_owned))
+        .locks_out(name_of, REFUSAL)
         .update(login)
 }
 
@@ -48,7 +55,7 @@ async fn login(ctx: Ctx, sent: LoginParams) -> Answer {
     let fits = Pool::shared().run(move || password::check(&password, hash.as_deref(), work)).await?;
     let known = user.is_some();
     let Some(user) = user.filter(|_| fits) else {
-        return Err(EngineError::InvalidCredentials { text: "invalid username or password".into(), known });
+        return Err(EngineError::InvalidCredentials { text: REFUSAL.into(), known });
     };
     check_address(user.token.bound_cidrs.value(), ctx.request.remote)?;
     let internal = user.id.clone().map(|user| RawJson::of(&MadeBy { user })).transpose();

@@ -1,7 +1,7 @@
 //! The method with values in and out, no server: users, logins, renewals.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "tests")]
 
-use bulla_kit::{EngineError, LoginIntent, TokenKind};
+use bulla_kit::{Body, BodyLimits, EngineError, Input, LoginIntent, TokenKind};
 use bulla_testkit::EngineBench;
 use bulla_types::{Operation, Seconds};
 use bulla_userpass::userpass;
@@ -263,9 +263,16 @@ fn mfa_03_every_spelling_is_counted_as_one_name() {
     for spelled in ["alice", "Alice", "ALICE"] {
         let (index, captures) = engine.routes().find(&format!("login/{spelled}"), UPDATE).unwrap();
         let route = engine.routes().get(index).unwrap();
-        let input =
-            bulla_kit::Input { operation: UPDATE, path: String::new(), captures, body: std::sync::Arc::default() };
-        assert_eq!(route.lockout.unwrap()(&input).as_deref(), Some("alice"));
+        let name = |body: &str| {
+            let body = std::sync::Arc::new(Body::parse(body.as_bytes(), &BodyLimits::default()).unwrap());
+            let input = Input { operation: UPDATE, path: String::new(), captures: captures.clone(), body };
+            (route.lockout.unwrap().name)(&input)
+        };
+        assert_eq!(name(r#"{"password":"x"}"#).as_deref(), Some("alice"));
+        // No try: all names are told so, locked or not.
+        for body in ["{}", r#"{"password":""}"#, r#"{"password":null}"#, r#"{"password":[1]}"#] {
+            assert_eq!(name(body), None, "{body}");
+        }
     }
     assert!(engine.routes().find("login/alice ", UPDATE).is_none(), "a name with a space is nobody's");
 }

@@ -659,6 +659,29 @@ fn a_large_mount_is_upgraded_in_batches() {
     }
 }
 
+/// A batch that had met a damaged record and was full said that it was the last one: the rest was never converted.
+#[test]
+fn damaged_records_do_not_end_an_upgrade() {
+    for damaged in [1, 1_001, 2_500] {
+        let old = Story::v1();
+        for n in 0..1_500 {
+            old.tell(&format!("POST s{n}"), r#"{"a":1}"#);
+        }
+        for n in 0..damaged {
+            // Names are looked at in an order of their own, so that some come first.
+            old.bench.plant(&format!("v1/d{n}"), b"no JSON");
+        }
+        let kv = Story { bench: old.bench.replaced(bulla_kv::kv_v2()) };
+        let mut setup = kv.bench.setup(&[("version", "2")]).unwrap();
+        let mut steps = 0;
+        while setup == Setup::Unfinished && steps < 10 {
+            setup = kv.bench.go_on_setup().unwrap();
+            steps += 1;
+        }
+        assert_eq!((setup, kv.bench.records()), (Setup::Done, 3_000 + damaged), "{damaged} damaged, {steps} steps");
+    }
+}
+
 /// Each step of an upgrade meets each kind of failure, is done again after the restart, and nothing is lost or doubled.
 #[test]
 fn an_upgrade_goes_on_after_a_failure_at_any_step() {
