@@ -6,7 +6,7 @@
 
 use bulla_physical::{DiskOptions, Store};
 use bulla_testkit::{Client, Connection, ServerOptions, ServerProcess};
-use bulla_tests::texts;
+use bulla_tests::{resident, texts};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,13 +17,6 @@ const CALLERS: u64 = 8;
 const BOUND: u64 = 48 << 20;
 /// Counters of failed logins: one for the names of nobody on each of two mounts, one for the user, one for the role.
 const COUNTERS: usize = 4;
-
-/// Resident bytes of a process.
-fn resident(server: &ServerProcess) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
-}
 
 /// Keys in the store of a server that does not run.
 fn records(data: &Path) -> usize {

@@ -143,6 +143,18 @@ impl EngineBench {
         })
     }
 
+    /// A record that no route would write.
+    ///
+    /// # Panics
+    /// The store does not take it.
+    pub fn plant(&self, key: &str, bytes: &[u8]) {
+        self.runtime.block_on(async {
+            let txn = Txn::begin(&self.gate.pass().expect("the gate is open")).expect("the store is open");
+            View::new(&txn, self.mount.scope).put(key, bytes.to_vec()).expect("a key");
+            let _ = txn.commit(()).await.expect("the store takes it");
+        });
+    }
+
     /// One request: `path` relative to the mount, `body` JSON text (for a read or list, its query).
     ///
     /// # Errors

@@ -7,5 +7,6 @@ mod audit;
 mod kv;
 mod listener;
 mod policy;
+mod proxy;
 mod seal;
 mod token;

@@ -7,10 +7,12 @@
 //! | POL-03 | name a denied thing in another spelling | routes of users and roles fold no names before the decision |
 //! | POL-04 | name a denied secret in capitals | the router folds the paths of all engines |
 //! | POL-05 | pass a denied value in capitals, in a list, in a form | `hits` compares like `permits` |
+//! | POL-05 | give the denied parameter by its other name | `present_name` gives back the name as it is |
 //! | POL-08 | name a policy `../admin` | `PolicyName::parse` lets relative segments pass |
 //! | POL-10 | go on with what a policy allowed before it was changed | a change of a policy does not count up the generation |
 //! | POL-11 | ask for a page of no size, less, or very much | `listing::bound` sets none (nothing did, before this test) |
-//! | (none) | see in a list what the rule's filter hides | `listing::shown` shows all (it did, before this test) |
+//! | (none) | see in a list what the rule's filter hides | `listing::shown` does not ask `sees` |
+//! | (none) | see more of a list that its engine does not page | `listing::shown` cuts neither keys nor `key_info` |
 //! | POL-12 | say a thing twice and have the reader see the other one | duplicate keys are not looked for |
 //!
 //! Elsewhere: POL-01 on version 1 of key-value (`tests/bad_input.rs`: `paths_that_try_to_get_elsewhere`), POL-03 for
@@ -320,6 +322,78 @@ fn pol_05_a_denied_policy_is_denied_in_every_spelling() {
     let _ = narrow.post("auth/userpass/users/u", body).is(204);
 }
 
+/// The same: the denial was about `policies`, and the method takes them by the name `token_policies`, too.
+#[test]
+fn pol_05_a_parameter_has_its_rules_under_all_of_its_names() {
+    let (_server, client, _) = server();
+    enable(&client, "userpass");
+    enable(&client, "approle");
+    let hash = "$2b$05$abcdefghijklmnopqrstuuK9ijZjW8Y1bFqQ0s6d4q5a1yHkQ3yWe";
+    let _ = client.post("auth/userpass/users/known", json!({ "password_hash": hash })).ok();
+    let _ = client.post("auth/approle/role/known", json!({})).ok();
+    let _ = client.put("sys/policies/acl/known", json!({ "policy": "# known" })).ok();
+    // Paths, the two names of a parameter, a value that the rules are about and one that they are not.
+    let list = |text: &str| json!([text, "a-list"]);
+    let pairs = [
+        ("auth/userpass/users/u", "policies", "token_policies", json!("super"), json!("other")),
+        ("auth/userpass/users/u", "policies", "token_policies", list("super"), list("other")),
+        ("auth/userpass/users/u", "ttl", "token_ttl", json!(600), json!(60)),
+        ("auth/userpass/users/u", "max_ttl", "token_max_ttl", json!("600s"), json!("60s")),
+        ("auth/userpass/users/u", "bound_cidrs", "token_bound_cidrs", json!("0.0.0.0/0"), json!("127.0.0.1/32")),
+        ("auth/userpass/users/known/policies", "policies", "token_policies", json!("super"), json!("other")),
+        ("auth/approle/role/r", "policies", "token_policies", json!("super"), json!("other")),
+        ("auth/approle/role/r", "period", "token_period", json!(600), json!(60)),
+        ("auth/approle/role/r", "bound_cidr_list", "secret_id_bound_cidrs", json!("0.0.0.0/0"), json!("127.0.0.1/32")),
+        ("auth/approle/role/known/policies", "policies", "token_policies", json!("super"), json!("other")),
+        ("auth/approle/role/known/period", "period", "token_period", json!(600), json!(60)),
+        ("auth/token/roles/r", "period", "token_period", json!(600), json!(60)),
+        ("auth/token/roles/r", "explicit_max_ttl", "token_explicit_max_ttl", json!(600), json!(60)),
+        ("auth/token/roles/r", "bound_cidrs", "token_bound_cidrs", json!("0.0.0.0/0"), json!("127.0.0.1/32")),
+        ("auth/token/create", "lease", "ttl", json!(600), json!(60)),
+        ("sys/policies/acl/known", "rules", "policy", json!("# super"), json!("# other")),
+    ];
+    for (path, older, present, of_rule, another) in pairs {
+        for (ruled, sent) in [(older, present), (present, older), (older, older), (present, present)] {
+            let at = |rule: &str| {
+                bearer(&client, &format!(r#"path "{path}" {{ capabilities = ["create", "update"] {rule} }}"#))
+            };
+            let tell = |who: &Client, value: &Value| {
+                // Users need a password, and what is there does not stay with the next rule.
+                let told = who.post(path, json!({ sent: value, "password_hash": hash })).status;
+                let _ = client.delete(path).status;
+                let _ = client.post("auth/approle/role/known", json!({})).ok();
+                let _ = client.put("sys/policies/acl/known", json!({ "policy": "# known" })).ok();
+                told
+            };
+            let case = format!("{path}: a rule about {ruled}, {sent} is sent");
+            let refused = |who: &Client, value: &Value, rule: &str| {
+                assert_eq!(tell(who, value), 403, "{case}: {rule}");
+            };
+            let passes = |who: &Client, value: &Value, rule: &str| {
+                let status = tell(who, value);
+                assert!(matches!(status, 200 | 204), "{case}: {rule}: {status}");
+            };
+            for name in [ruled.to_owned(), ruled.to_uppercase()] {
+                let rule = format!(r#"denied_parameters = {{ "{name}" = [] }}"#);
+                refused(&at(&rule), &another, &rule);
+                let rule = format!(r#"denied_parameters = {{ "{name}" = [{of_rule}] }}"#);
+                refused(&at(&rule), &of_rule, &rule);
+                passes(&at(&rule), &another, &rule);
+                // The rule about the one name holds for the other, though a star would let that pass.
+                let rule = format!(r#"allowed_parameters = {{ "{name}" = [{of_rule}], "*" = [] }}"#);
+                refused(&at(&rule), &another, &rule);
+                passes(&at(&rule), &of_rule, &rule);
+                let rule = format!(r#"allowed_parameters = {{ "{name}" = [], "password_hash" = [] }}"#);
+                passes(&at(&rule), &another, &rule);
+            }
+            let rule = format!(r#"required_parameters = ["{ruled}"]"#);
+            passes(&at(&rule), &another, &rule);
+            let who = at(&rule);
+            assert_eq!(who.post(path, json!({ "password_hash": hash })).status, 403, "{case}: nothing is sent");
+        }
+    }
+}
+
 /// CVE-2026-115365, CVE-2026-105820: names were joined to paths of a cache, and `../` reached another's policy.
 #[test]
 fn pol_08_no_name_of_a_policy_leads_to_another() {
@@ -480,6 +554,38 @@ fn a_list_shows_only_keys_that_the_rules_filter_lets_pass() {
         assert_eq!(keys(&narrow.list(folder).ok()), ["mine"], "{folder}");
         assert_eq!(keys(&client.list(folder).ok()), ["folder/", "mine", "theirs"], "{folder}");
     }
+}
+
+/// The same for engines that do not page by themselves, and for what a list tells about its keys beside them.
+#[test]
+fn a_list_that_is_not_paged_by_its_engine_shows_no_more_than_the_rule_allows() {
+    let (_server, client, _) = server();
+    for number in 0..12 {
+        let _ = client.post("identity/entity", json!({ "name": format!("e{number:02}") })).ok();
+    }
+    let all = client.list("identity/entity/id").ok();
+    let ids = keys(&all);
+    let about = |answer: &bulla_testkit::HttpAnswer| {
+        let told = answer.json()["data"]["key_info"].as_object().cloned().unwrap_or_default();
+        told.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!((ids.len(), about(&all).len()), (12, 12));
+    let bound = r#"path "identity/entity/+/" { capabilities = ["list"] pagination_limit = 10 }"#;
+    let narrow = bearer(&client, bound);
+    for (path, info) in [("identity/entity/id", 10), ("identity/entity/name", 0)] {
+        let told = narrow.list(path).ok();
+        assert_eq!((keys(&told).len(), about(&told).len()), (10, info), "{path}");
+    }
+    let seen = &ids[3];
+    let filtered = bearer(
+        &client,
+        &format!(
+            r#"path "identity/entity/id/" {{ capabilities = ["list"] list_scan_response_keys_filter_path = "identity/entity/id/{{{{ .key }}}}" }}
+               path "identity/entity/id/{seen}" {{ capabilities = ["read"] }}"#
+        ),
+    );
+    let told = filtered.list("identity/entity/id").ok();
+    assert_eq!((keys(&told), about(&told)), (vec![seen.clone()], vec![seen.clone()]));
 }
 
 /// Vault 2.0.4: of two attributes with one name the last won, and the reader of the policy saw the first.

@@ -298,7 +298,8 @@ impl<'a> Attempt<'a> {
     /// Door 7.
     fn decide(&self, caller: &Caller, routed: Option<&Routed>, operation: Operation) -> Result<Permit, Refused> {
         let path = routed.map_or(&self.request.path, |r| &r.path);
-        let parameters = record::BodyParameters(&self.request.body);
+        let fields = routed.map_or(&[][..], |r| r.fields(operation));
+        let parameters = record::BodyParameters { body: &self.request.body, fields };
         let ask = Ask {
             namespace: "",
             path,
@@ -397,9 +398,9 @@ impl<'a> Attempt<'a> {
 
     /// Whom a login is tried as, where failures lock the name out.
     fn name_at_login(&self, routed: &'a Routed) -> Option<login::Name<'a>> {
-        let name = routed.lockout_name()?;
+        let (name, refusal) = routed.lockout_name()?;
         let settings = self.core.config.user_lockout.of(&routed.mount.record)?;
-        Some(login::Name { pass: self.pass, mount: &routed.mount, name, settings, now: self.now })
+        Some(login::Name { pass: self.pass, mount: &routed.mount, name, refusal, settings, now: self.now })
     }
 
     /// A login that the auth method has let in gets its token.

@@ -2,9 +2,10 @@
 //!
 //! Not here: the request's own path (`pipeline`), and what a policy says (`rules/policy`).
 
+use crate::record::present_name;
 use crate::route::route_to;
 use crate::state::State;
-use bulla_kit::{Body, Rights};
+use bulla_kit::{Body, FieldSpec, Rights};
 use bulla_policy::{Acl, Ask, Denied, Parameters, Permit};
 use bulla_types::{Operation, RequestPath, Seconds, Time};
 use serde_json::Value;
@@ -27,7 +28,7 @@ impl Reach {
             namespace: "",
             path: routed.as_ref().map_or(path, |r| &r.path),
             operation,
-            parameters: &Unseen(brings),
+            parameters: &Unseen { names: brings, fields: routed.as_ref().map_or(&[][..], |r| r.fields(operation)) },
             wrap_ttl: self.wrap_ttl,
             limit: None,
             route_needs_sudo: routed.as_ref().is_some_and(|r| r.needs_sudo()),
@@ -53,15 +54,23 @@ impl Rights for Reach {
 
 /// Parameters of which only the names are known. Rules that allow or deny a name as such apply; one that allows only
 /// certain values allows none of these.
-struct Unseen<'a>(&'a [&'a str]);
+struct Unseen<'a> {
+    names: &'a [&'a str],
+    fields: &'static [FieldSpec],
+}
 
 impl Parameters for Unseen<'_> {
     fn has(&self, name: &str) -> bool {
-        self.0.contains(&name)
+        let present = self.present(name);
+        self.names.iter().any(|own| *own == name || present_name(self.fields, own) == present)
+    }
+
+    fn present<'n>(&self, name: &'n str) -> &'n str {
+        present_name(self.fields, name)
     }
 
     fn visit(&self, see: &mut dyn FnMut(&str, &Value) -> ControlFlow<()>) {
-        for name in self.0 {
+        for name in self.names {
             if see(name, &Value::Null).is_break() {
                 return;
             }

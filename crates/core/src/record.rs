@@ -11,7 +11,7 @@ use bulla_audit::{
     AuditError, Auth, Data, Disclosable, Entry, Exemption, GrantingPolicy, HashHeader, Header, Mount, Namespace,
     PolicyResults, Recorded, Wait,
 };
-use bulla_kit::{Body, RawJson};
+use bulla_kit::{Body, FieldSpec, RawJson};
 use bulla_policy::Parameters;
 use bulla_records::{MountClass, TokenRecord};
 use bulla_types::{Operation, PolicyName, Seconds, Time};
@@ -414,13 +414,23 @@ pub fn seal_incomplete() -> Disclosable<Answer> {
     unrecorded(Refusal::new(ErrorKind::Internal, "sealed, but some work could not be ended; restart to erase it"))
 }
 
+/// What the parameter that is called `name` in any case is called today.
+pub fn present_name<'n>(fields: &[FieldSpec], name: &'n str) -> &'n str {
+    let field = fields.iter().find(|field| field.older_name_of.is_some() && field.name.eq_ignore_ascii_case(name));
+    field.map_or(name, |field| field.present_name())
+}
+
 /// A request's parameters as policy rules look at them.
-pub struct BodyParameters<'a>(pub &'a Body);
+pub struct BodyParameters<'a> {
+    pub body: &'a Body,
+    /// Those of the route; they tell which names mean one parameter.
+    pub fields: &'static [FieldSpec],
+}
 
 impl BodyParameters<'_> {
     /// The page size asked for, if it is a number.
     pub fn limit(&self) -> Option<i64> {
-        let raw = self.0.get("limit")?;
+        let raw = self.body.get("limit")?;
         match raw.to_value() {
             Value::Number(number) => number.as_i64(),
             Value::String(text) => text.trim().parse().ok(),
@@ -431,11 +441,17 @@ impl BodyParameters<'_> {
 
 impl Parameters for BodyParameters<'_> {
     fn has(&self, name: &str) -> bool {
-        self.0.get(name).is_some()
+        let present = self.present(name);
+        let mut named = self.fields.iter().filter(|field| field.present_name() == present);
+        self.body.get(name).is_some() || named.any(|field| self.body.get(field.name).is_some())
+    }
+
+    fn present<'n>(&self, name: &'n str) -> &'n str {
+        present_name(self.fields, name)
     }
 
     fn visit(&self, look: &mut dyn FnMut(&str, &Value) -> ControlFlow<()>) {
-        for (name, raw) in self.0.iter() {
+        for (name, raw) in self.body.iter() {
             if look(name, &raw.to_value()).is_break() {
                 return;
             }

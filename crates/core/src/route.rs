@@ -5,7 +5,7 @@ use crate::state::{Backend, Mount, State};
 use crate::sys::SysCtx;
 use bulla_barrier::View;
 use bulla_kit::{
-    Access, Answer, Body, Captures, Ctx, Engine, EngineError, Input, RawJson, Reply, Route, Routes, describe,
+    Access, Answer, Body, Captures, Ctx, Engine, EngineError, FieldSpec, Input, RawJson, Reply, Route, Routes, describe,
 };
 use bulla_types::{Operation, RequestPath};
 use serde_json::json;
@@ -78,12 +78,26 @@ impl Routed {
         self.access() == Access::Sudo
     }
 
-    /// The name whose failed logins count together; `None` = this is no login that locks out.
-    pub fn lockout_name(&self) -> Option<String> {
+    /// The parameters that the operation knows here.
+    pub fn fields(&self, operation: Operation) -> &'static [FieldSpec] {
+        let fields = match &self.matched {
+            Matched::Engine(engine, Some(at)) => {
+                engine.routes().get(*at).and_then(|r| r.operation(operation)).map(|op| op.fields)
+            }
+            Matched::System(table, Some(at)) => table.get(*at).and_then(|r| r.operation(operation)).map(|op| op.fields),
+            _ => None,
+        };
+        fields.unwrap_or_default()
+    }
+
+    /// The name whose failed logins count together, and how the method words its refusal; `None` = this is no login that
+    /// locks out.
+    pub fn lockout_name(&self) -> Option<(String, &'static str)> {
         let Matched::Engine(engine, Some(at)) = &self.matched else { return None };
         let route = engine.routes().get(*at)?;
         route.operation(self.input.operation)?;
-        route.lockout?(&self.input)
+        let lockout = route.lockout?;
+        (lockout.name)(&self.input).map(|name| (name, lockout.refusal))
     }
 
     /// Members of request and answer that audit shows in clear.

@@ -11,6 +11,8 @@ use bulla_kit::{
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+const REFUSAL: &str = "invalid role or secret ID";
+
 #[derive(Params)]
 struct LoginParams {
     /// The id of the role.
@@ -29,7 +31,7 @@ struct MadeBy {
 pub fn route() -> Route<Ctx> {
     Route::public("login")
         .help("Log in with a role id and a secret id.", "Answers with a token that has the role's policies.")
-        .locks_out(role_id_of)
+        .locks_out(role_id_of, REFUSAL)
         .update(login)
 }
 
@@ -39,7 +41,7 @@ fn role_id_of(input: &Input) -> Option<String> {
 }
 
 fn invalid(known: bool) -> EngineError {
-    EngineError::InvalidCredentials { text: "invalid role or secret ID".into(), known }
+    EngineError::InvalidCredentials { text: REFUSAL.into(), known }
 }
 
 async fn login(ctx: Ctx, sent: LoginParams) -> Answer {

@@ -78,14 +78,14 @@ fn sent<T>(field: &str, value: Option<T>) -> Result<T, EngineError> {
 
 /// Declares the parameters of one field: its name in the body, its type, and what it does to a role.
 macro_rules! part {
-    ($(#[doc = $help:literal])* $part:ident { $field:ident: $type:ty } shown $shown:expr;
+    ($(#[$about:meta])* $part:ident { $field:ident: $type:ty } shown $shown:expr;
      set $role:ident, $value:ident: $set:expr; reset $reset:expr) => {
         #[derive(Params)]
         struct $part {
             /// Name of the role, in any case.
             #[param(path)]
             role_name: String,
-            $(#[doc = $help])*
+            $(#[$about])*
             $field: Option<$type>,
         }
 
@@ -109,7 +109,7 @@ macro_rules! part {
 }
 
 part! {
-    /// Networks from which secret ids are accepted.
+    #[param(older_name_of = "secret_id_bound_cidrs")]
     BoundCidrList { bound_cidr_list: CommaList } shown ["bound_cidr_list"];
     set role, list: role.secret_id_bound_cidrs.set(None, Some(list), |list| networks(&list.0));
     reset clear_cidrs(role)
@@ -188,7 +188,7 @@ struct Policies {
     role_name: String,
     /// The policies of the token.
     token_policies: Option<CommaList>,
-    /// The older name of `token_policies`.
+    #[param(older_name_of = "token_policies")]
     policies: Option<CommaList>,
 }
 
@@ -219,7 +219,7 @@ struct Period {
     role_name: String,
     /// Makes periodic tokens; 0: not periodic.
     token_period: Option<Seconds>,
-    /// The older name of `token_period`.
+    #[param(older_name_of = "token_period")]
     period: Option<Seconds>,
 }
 

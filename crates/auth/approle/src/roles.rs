@@ -60,7 +60,7 @@ struct RoleParams {
     bind_secret_id: Flag,
     /// Networks from which secret ids are accepted.
     secret_id_bound_cidrs: Option<CommaList>,
-    /// The older name of `secret_id_bound_cidrs`.
+    #[param(older_name_of = "secret_id_bound_cidrs")]
     bound_cidr_list: Option<CommaList>,
     /// How often a secret id can be used; 0: any number of times.
     secret_id_num_uses: Option<i64>,
@@ -68,9 +68,9 @@ struct RoleParams {
     secret_id_ttl: Option<Seconds>,
     /// The secret ids stay on this cluster. Only for new roles.
     local_secret_ids: Flag,
-    /// The older name of `token_policies`.
+    #[param(older_name_of = "token_policies")]
     policies: Option<CommaList>,
-    /// The older name of `token_period`.
+    #[param(older_name_of = "token_period")]
     period: Option<Seconds>,
     #[param(flatten)]
     token: TokenParams,

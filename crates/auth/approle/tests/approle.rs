@@ -221,7 +221,7 @@ fn the_name_that_is_locked_out_is_the_one_that_logs_in() {
             captures: captures.clone(),
             body: std::sync::Arc::new(body),
         };
-        engine.routes().get(index).unwrap().lockout.unwrap()(&input)
+        (engine.routes().get(index).unwrap().lockout.unwrap().name)(&input)
     };
     assert_eq!(name(json!({ "role_id": "abc" })).as_deref(), Some("abc"));
     assert_eq!(name(json!({ "role_id": 5 })).as_deref(), Some("5"), "as the login reads it");

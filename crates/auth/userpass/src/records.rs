@@ -1,7 +1,7 @@
 //! What is stored: users, and the cost that hides which of them there are.
 
 use bulla_auth_tokens::TokenFields;
-use bulla_kit::{EngineError, View};
+use bulla_kit::{Ctx, EngineError, View};
 use serde::{Deserialize, Serialize};
 
 /// The folder of the users, by name in lower case.
@@ -9,12 +9,27 @@ pub const FOLDER: &str = "user";
 
 const HIGHEST_COST: &str = "highest-cost";
 
+/// Tells a user from one of the same name who was deleted: random, made with the user, never again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(String);
+
 #[derive(Serialize, Deserialize)]
 pub struct User {
+    /// Those who were there before users had one have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<UserId>,
     /// A bcrypt hash in its usual text.
     pub password_hash: String,
     #[serde(default)]
     pub token: TokenFields,
+}
+
+impl UserId {
+    pub fn fresh(ctx: &Ctx) -> Result<Self, EngineError> {
+        let random: [u8; 16] = ctx.random()?;
+        Ok(Self(random.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
 }
 
 fn key(name: &str) -> String {
@@ -57,9 +72,11 @@ mod tests {
     /// Stored bytes are a promise to later versions.
     #[test]
     fn the_stored_form_stays() {
-        let kept = include_str!("../golden/user.json").trim_end();
-        let user: User = serde_json::from_str(kept).unwrap();
-        assert_eq!(serde_json::to_string(&user).unwrap(), kept);
+        for kept in [include_str!("../golden/user.json"), include_str!("../golden/user-with-id.json")] {
+            let kept = kept.trim_end();
+            let user: User = serde_json::from_str(kept).unwrap();
+            assert_eq!(serde_json::to_string(&user).unwrap(), kept);
+        }
         let oldest: User = serde_json::from_str(r#"{"password_hash":"x"}"#).unwrap();
         assert_eq!(oldest.token, TokenFields::default());
     }

@@ -2,7 +2,7 @@
 
 use crate::password;
 use crate::pool::Pool;
-use crate::records::{self, FOLDER, User};
+use crate::records::{self, FOLDER, User, UserId};
 use bulla_auth_tokens::{OldNames, SecretParam, TokenFields, TokenParams};
 use bulla_kit::{Answer, CommaList, Ctx, EngineError, Page, Params, Reply, Route, View};
 use bulla_types::Seconds;
@@ -56,13 +56,13 @@ struct UserParams {
     password: SecretParam,
     /// A ready-made bcrypt hash of the password, with a cost from 5 to 12.
     password_hash: String,
-    /// The older name of `token_policies`.
+    #[param(older_name_of = "token_policies")]
     policies: Option<CommaList>,
-    /// The older name of `token_ttl`.
+    #[param(older_name_of = "token_ttl")]
     ttl: Option<Seconds>,
-    /// The older name of `token_max_ttl`.
+    #[param(older_name_of = "token_max_ttl")]
     max_ttl: Option<Seconds>,
-    /// The older name of `token_bound_cidrs`.
+    #[param(older_name_of = "token_bound_cidrs")]
     bound_cidrs: Option<CommaList>,
     #[param(flatten)]
     token: TokenParams,
@@ -86,7 +86,7 @@ struct PoliciesParams {
     username: String,
     /// The policies of the user's tokens.
     token_policies: Option<CommaList>,
-    /// The older name of `token_policies`.
+    #[param(older_name_of = "token_policies")]
     policies: Option<CommaList>,
 }
 
@@ -110,9 +110,9 @@ async fn delete(ctx: Ctx, at: NameOnly) -> Answer {
 
 async fn write(ctx: Ctx, sent: UserParams) -> Answer {
     let before = records::read(&ctx.view, &sent.username).await?;
-    let (kept, mut token) = match before {
-        Some(user) => (Some(user.password_hash), user.token),
-        None => (None, TokenFields::default()),
+    let (id, kept, mut token) = match before {
+        Some(user) => (user.id, Some(user.password_hash), user.token),
+        None => (Some(UserId::fresh(&ctx)?), None, TokenFields::default()),
     };
     let old = OldNames {
         policies: sent.policies,
@@ -126,7 +126,7 @@ async fn write(ctx: Ctx, sent: UserParams) -> Answer {
         (Some(hash), _) | (None, Some(hash)) => hash,
         (None, None) => return Err(no_password()),
     };
-    records::write(&ctx.view, &sent.username, &User { password_hash, token })?;
+    records::write(&ctx.view, &sent.username, &User { id, password_hash, token })?;
     Ok(Reply::none())
 }
 

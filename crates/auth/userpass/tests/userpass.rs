@@ -1,7 +1,7 @@
 //! The method with values in and out, no server: users, logins, renewals.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "tests")]
 
-use bulla_kit::{EngineError, LoginIntent, TokenKind};
+use bulla_kit::{Body, BodyLimits, EngineError, Input, LoginIntent, TokenKind};
 use bulla_testkit::EngineBench;
 use bulla_types::{Operation, Seconds};
 use bulla_userpass::userpass;
@@ -181,6 +181,22 @@ fn a_renewal_asks_whether_the_user_is_still_the_same() {
     assert!(bench.renew_login(&token).unwrap_err().to_string().contains("does not exist"));
 }
 
+/// The name was all that a renewal asked about: who left and had a namesake join kept the old tokens for ever.
+#[test]
+fn a_token_of_a_former_user_is_not_renewed_for_the_namesake() {
+    let bench = bench();
+    let user = json!({ "password_hash": CHEAP, "token_policies": "dev" });
+    write(&bench, "users/ada", user.clone());
+    let former = login(&bench, "ada", "U*U").unwrap();
+    bench.ok(Operation::Delete, "users/ada", "");
+    write(&bench, "users/ada", user);
+    assert!(bench.renew_login(&former).unwrap_err().to_string().contains("does not exist"));
+    let present = login(&bench, "ada", "U*U").unwrap();
+    bench.renew_login(&present).unwrap();
+    // A token without a word about its user is of the time before users had ids, and so is no token of this one.
+    assert!(bench.renew_login(&LoginIntent { internal: None, ..present }).is_err());
+}
+
 #[test]
 fn passwords_of_72_bytes_are_taken_and_of_73_refused() {
     let bench = bench();
@@ -247,9 +263,16 @@ fn mfa_03_every_spelling_is_counted_as_one_name() {
     for spelled in ["alice", "Alice", "ALICE"] {
         let (index, captures) = engine.routes().find(&format!("login/{spelled}"), UPDATE).unwrap();
         let route = engine.routes().get(index).unwrap();
-        let input =
-            bulla_kit::Input { operation: UPDATE, path: String::new(), captures, body: std::sync::Arc::default() };
-        assert_eq!(route.lockout.unwrap()(&input).as_deref(), Some("alice"));
+        let name = |body: &str| {
+            let body = std::sync::Arc::new(Body::parse(body.as_bytes(), &BodyLimits::default()).unwrap());
+            let input = Input { operation: UPDATE, path: String::new(), captures: captures.clone(), body };
+            (route.lockout.unwrap().name)(&input)
+        };
+        assert_eq!(name(r#"{"password":"x"}"#).as_deref(), Some("alice"));
+        // No try: all names are told so, locked or not.
+        for body in ["{}", r#"{"password":""}"#, r#"{"password":null}"#, r#"{"password":[1]}"#] {
+            assert_eq!(name(body), None, "{body}");
+        }
     }
     assert!(engine.routes().find("login/alice ", UPDATE).is_none(), "a name with a space is nobody's");
 }

@@ -25,7 +25,7 @@ struct WriteParams {
     name: String,
     /// The entity.
     canonical_id: String,
-    /// The older name of `canonical_id`.
+    #[param(older_name_of = "canonical_id")]
     entity_id: String,
     /// The accessor of the mount.
     mount_accessor: String,

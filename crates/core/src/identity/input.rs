@@ -1,10 +1,11 @@
 //! What clients write about entities and groups, checked and put into its one form.
 
 use crate::record::BodyParameters;
+use crate::route::route_to;
 use crate::sys::SysCtx;
 use bulla_kit::{CommaList, EngineError, KeyValues};
 use bulla_policy::Ask;
-use bulla_records::{Metadata, MountRecord};
+use bulla_records::{Metadata, MountClass, MountRecord};
 use bulla_types::{PolicyName, RequestPath};
 
 /// Limits on metadata: pairs, bytes of a key, bytes of a value.
@@ -99,10 +100,15 @@ pub fn no_id_beside_name(id: &str) -> Result<(), EngineError> {
 /// The auth mount with this accessor.
 ///
 /// # Errors
-/// There is none.
+/// There is none. A mount of secrets logs nobody in: its names would be an entity's for nothing.
 pub fn mount<'a>(ctx: &'a SysCtx, accessor: &str) -> Result<&'a MountRecord, EngineError> {
     let found = ctx.state.mounts.iter().map(|mount| &mount.record).find(|record| record.accessor == accessor);
-    found.ok_or_else(|| EngineError::bad(format!("invalid mount accessor {accessor:?}")))
+    let refuse = |why: &str| EngineError::bad(format!("invalid mount accessor {accessor:?}{why}"));
+    match found {
+        Some(record) if record.class == MountClass::Auth => Ok(record),
+        Some(_) => Err(refuse(": not an auth mount")),
+        None => Err(refuse("")),
+    }
 }
 
 /// A name in a path means the same in any case, and policy was asked about the spelling that was sent. What was found
@@ -116,11 +122,14 @@ pub fn allowed_as_stored(ctx: &SysCtx, noun: &str, typed: &str, stored: &str) ->
     }
     let path = format!("{}{noun}/name/{stored}", ctx.ctx.mount.path);
     let path = RequestPath::parse(&path).map_err(|_| EngineError::Denied)?;
-    let parameters = BodyParameters(&ctx.request.body);
+    let operation = ctx.ctx.request.operation;
+    let routed = route_to(&ctx.state, &path, operation, &ctx.request.body);
+    let fields = routed.map_or(&[][..], |r| r.fields(operation));
+    let parameters = BodyParameters { body: &ctx.request.body, fields };
     let ask = Ask {
         namespace: "",
         path: &path,
-        operation: ctx.ctx.request.operation,
+        operation,
         parameters: &parameters,
         wrap_ttl: ctx.request.wrap.map(|wrap| wrap.ttl),
         limit: None,

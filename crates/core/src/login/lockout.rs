@@ -1,10 +1,15 @@
 //! Names that are locked out after too many failed logins.
 //!
-//! Names of somebody are counted in the store, so that a restart frees nobody. Names of nobody are counted in tables of
-//! fixed size: from outside they look the same, but what anybody can make up does not fill the store.
+//! Names of somebody are counted in the store, so that a restart frees nobody. All names are counted in tables of fixed
+//! size, too, and these alone say whose tries are answered with "locked": names of nobody are nowhere else, and what anybody
+//! can make up must not fill the store.
 //!
-//! Each type of auth method has a table of its own. A name that was pushed out of it by made-up ones is free again, which
-//! tells that it is nobody's; where a try costs a password's hash, no try at another method may push it out.
+//! A name that the store has locked and the tables do not know (after a restart, or pushed out by made-up ones) stays
+//! locked, but its tries are answered as failed ones until the tables have counted enough of them. The same happens to a
+//! name of nobody, so that neither a restart nor a storm of names tells who exists.
+//!
+//! Each type of auth method has a table of its own: where a try costs a password's hash, no try at another method may push
+//! a name out.
 
 use super::turn::{NameHash, Turn, Turns};
 use crate::state::{Mount, Unsealed};
@@ -16,8 +21,8 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Names of nobody that are remembered for each type of method.
-const STRANGERS: usize = 16_384;
+/// Names that are remembered for each type of method.
+const SEEN: usize = 16_384;
 /// Runs of the small batch that counts a failure; each that collides means another was counted meanwhile.
 const ATTEMPTS: usize = 64;
 const QUARTER: Seconds = Seconds(15 * 60);
@@ -82,23 +87,23 @@ impl LockoutSettings {
 pub struct Logins {
     turns: Turns,
     /// By type of method.
-    strangers: Mutex<BTreeMap<String, Arc<Strangers>>>,
+    seen: Mutex<BTreeMap<String, Arc<Seen>>>,
 }
 
-type Strangers = quick_cache::sync::Cache<NameHash, FailedLogins>;
+type Seen = quick_cache::sync::Cache<NameHash, FailedLogins>;
 
 impl Logins {
-    fn strangers(&self, kind: &str) -> Arc<Strangers> {
-        let mut tables = self.strangers.lock();
+    fn seen(&self, kind: &str) -> Arc<Seen> {
+        let mut tables = self.seen.lock();
         if let Some(table) = tables.get(kind) {
             return Arc::clone(table);
         }
-        Arc::clone(tables.entry(kind.to_owned()).or_insert_with(|| Arc::new(Strangers::new(STRANGERS))))
+        Arc::clone(tables.entry(kind.to_owned()).or_insert_with(|| Arc::new(Seen::new(SEEN))))
     }
 
     /// The name may be of any method.
-    fn forget_stranger(&self, hash: &NameHash) {
-        self.strangers.lock().values().for_each(|table| drop(table.remove(hash)));
+    fn forget(&self, hash: &NameHash) {
+        self.seen.lock().values().for_each(|table| drop(table.remove(hash)));
     }
 }
 
@@ -107,8 +112,19 @@ pub struct Name<'a> {
     pub pass: &'a Pass<Unsealed>,
     pub mount: &'a Mount,
     pub name: String,
+    /// How the method words that the credentials are wrong.
+    pub refusal: &'static str,
     pub settings: LockoutSettings,
     pub now: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    Open,
+    /// And whoever tries is told so.
+    Shut,
+    /// Whoever tries is told that the credentials are wrong, right or not.
+    Veiled,
 }
 
 /// Where the failed logins of a mount lie.
@@ -129,7 +145,7 @@ pub async fn read(view: &View, key: &str) -> Result<Option<FailedLogins>, Engine
 /// Storage.
 pub async fn forget(txn: &Arc<Txn>, unsealed: &Unsealed, accessor: &str, name: &str) -> Result<(), EngineError> {
     let hash = hash_of(txn, accessor, name);
-    unsealed.logins.forget_stranger(&hash);
+    unsealed.logins.forget(&hash);
     let view = View::new(txn, NamespaceId::ROOT.0);
     let key = key_of(accessor, &hash);
     if view.exists(&key).await? {
@@ -152,8 +168,8 @@ impl Name<'_> {
         &self.mount.record.accessor
     }
 
-    fn strangers(&self) -> Arc<Strangers> {
-        self.pass.owner().logins.strangers(&self.mount.record.kind)
+    fn seen(&self) -> Arc<Seen> {
+        self.pass.owner().logins.seen(&self.mount.record.kind)
     }
 
     /// Lets the auth method look at the credentials unless the name is locked, and counts what it says.
@@ -164,10 +180,14 @@ impl Name<'_> {
         let hash = hash_of(txn, self.accessor(), &self.name);
         let at_once = usize::try_from(self.settings.threshold).unwrap_or(usize::MAX).min(64);
         let _turn: Option<Turn> = self.pass.owner().logins.turns.take(hash, at_once).await;
-        if self.is_locked(&hash).await? {
+        let lock = self.lock(&hash).await?;
+        if lock == Lock::Shut {
             return Err(EngineError::DeniedBecause("permission denied".into()));
         }
         let answer = login.await;
+        if lock == Lock::Veiled {
+            return self.veil(&hash, answer).await;
+        }
         match &answer {
             Err(EngineError::InvalidCredentials { known, .. }) => self.count(&hash, *known).await?,
             Ok(reply) if reply.login.is_some() => {
@@ -180,20 +200,32 @@ impl Name<'_> {
 
     /// Looked up in a snapshot of its own, taken after the wait for a turn: the request's may be older than a failure
     /// that has been counted meanwhile.
-    async fn is_locked(&self, hash: &NameHash) -> Result<bool, EngineError> {
+    async fn lock(&self, hash: &NameHash) -> Result<Lock, EngineError> {
         let locks = |failed: &FailedLogins| self.settings.locks(failed, self.now);
-        if self.strangers().get(hash).is_some_and(|failed| locks(&failed)) {
-            return Ok(true);
+        if self.seen().get(hash).is_some_and(|failed| locks(&failed)) {
+            return Ok(Lock::Shut);
         }
         let view = View::new(&Txn::begin(self.pass)?, NamespaceId::ROOT.0);
-        Ok(read(&view, &key_of(self.accessor(), hash)).await?.is_some_and(|failed| locks(&failed)))
+        let stored = read(&view, &key_of(self.accessor(), hash)).await?;
+        Ok(if stored.is_some_and(|failed| locks(&failed)) { Lock::Veiled } else { Lock::Open })
+    }
+
+    /// The answer and the cost of a failed try of a name of nobody, whatever the method found: it has done its work by
+    /// now, and of what it wanted to write nothing is kept.
+    async fn veil(&self, hash: &NameHash, answer: Answer) -> Answer {
+        use EngineError::{Barrier, Internal, TooManyRequests, Unavailable};
+        match answer {
+            Err(trouble @ (Barrier(_) | Internal(_) | TooManyRequests(_) | Unavailable(_))) => Err(trouble),
+            _ => {
+                self.count(hash, false).await?;
+                Err(EngineError::InvalidCredentials { text: self.refusal.to_owned(), known: false })
+            }
+        }
     }
 
     /// Durable before the client is told, and as much work for a name of nobody.
     async fn count(&self, hash: &NameHash, known: bool) -> Result<(), EngineError> {
-        if !known {
-            self.count_stranger(hash);
-        }
+        self.count_seen(hash);
         let key = if known { key_of(self.accessor(), hash) } else { format!("{}/-", folder(self.accessor())) };
         for _ in 0..ATTEMPTS {
             let txn = Txn::begin(self.pass)?;
@@ -216,11 +248,11 @@ impl Name<'_> {
         Err(EngineError::Unavailable("too many logins of the same name at once; try again".into()))
     }
 
-    fn count_stranger(&self, hash: &NameHash) {
-        let strangers = self.strangers();
-        let mut failed = strangers.get(hash).unwrap_or_default();
+    fn count_seen(&self, hash: &NameHash) {
+        let seen = self.seen();
+        let mut failed = seen.get(hash).unwrap_or_default();
         self.settings.add(&mut failed, self.now);
-        strangers.insert(*hash, failed);
+        seen.insert(*hash, failed);
     }
 }
 
@@ -261,18 +293,18 @@ mod tests {
     fn up_01_names_made_up_at_one_method_free_none_at_another() {
         let logins = Logins::default();
         let locked = FailedLogins { failures: 5, ..FailedLogins::default() };
-        logins.strangers("userpass").insert([7; 32], locked.clone());
-        for n in 0..4 * STRANGERS as u64 {
+        logins.seen("userpass").insert([7; 32], locked.clone());
+        for n in 0..4 * SEEN as u64 {
             let mut name = [0; 32];
             name[..8].copy_from_slice(&n.to_be_bytes());
-            let other = logins.strangers("approle");
+            let other = logins.seen("approle");
             other.insert(name, locked.clone());
             (0..4).for_each(|_| drop(other.get(&name)));
         }
-        assert!(logins.strangers("approle").len() <= STRANGERS);
-        assert_eq!(logins.strangers("userpass").get(&[7; 32]).map(|f| f.failures), Some(5));
-        logins.forget_stranger(&[7; 32]);
-        assert!(logins.strangers("userpass").get(&[7; 32]).is_none());
+        assert!(logins.seen("approle").len() <= SEEN);
+        assert_eq!(logins.seen("userpass").get(&[7; 32]).map(|f| f.failures), Some(5));
+        logins.forget(&[7; 32]);
+        assert!(logins.seen("userpass").get(&[7; 32]).is_none());
     }
 
     #[test]

@@ -24,7 +24,7 @@ struct WriteParams {
     name: String,
     /// The rules, as HCL or JSON, plain or base64.
     policy: Option<bulla_kit::RawJson>,
-    /// The older name of `policy`.
+    #[param(older_name_of = "policy")]
     rules: Option<String>,
     /// The version this write replaces; -1 = the policy must not exist.
     cas: Option<i64>,

@@ -16,7 +16,7 @@ struct CapabilityParams {
     token: String,
     /// The accessor of the token asked about.
     accessor: String,
-    /// One path (the older form).
+    #[param(older_name_of = "paths")]
     path: CommaList,
     /// The paths.
     paths: CommaList,

@@ -31,7 +31,7 @@ pub struct CreateParams {
     renewable: bool,
     /// How long it lives.
     ttl: Option<Seconds>,
-    /// The older name of `ttl`.
+    #[param(older_name_of = "ttl")]
     lease: Option<Seconds>,
     /// `service` or `batch`.
     #[param(name = "type")]

@@ -81,11 +81,11 @@ struct RoleParams {
     renewable: Option<bool>,
     /// Added to the path of its tokens.
     path_suffix: Option<String>,
-    /// The older name of `token_period`.
+    #[param(older_name_of = "token_period")]
     period: Option<Seconds>,
-    /// The older name of `token_explicit_max_ttl`.
+    #[param(older_name_of = "token_explicit_max_ttl")]
     explicit_max_ttl: Option<Seconds>,
-    /// The older name of `token_bound_cidrs`.
+    #[param(older_name_of = "token_bound_cidrs")]
     bound_cidrs: Option<CommaList>,
     /// Its tokens live for ever if renewed within this time.
     token_period: Option<Seconds>,

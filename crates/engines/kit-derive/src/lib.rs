@@ -7,6 +7,7 @@
 //! | `#[param(name = "type")]` | what clients call it, if not the field's own name |
 //! | `#[param(default = expr)]` | used when it was not sent |
 //! | `#[param(required)]` | must be sent |
+//! | `#[param(older_name_of = "token_ttl")]` | another name of that parameter; policy takes the two for one. Instead of a doc comment |
 //! | `#[param(flatten)]` | parameters of its own that several handlers share; its type is `Params`, too |
 //!
 //! On the struct, `#[params(free_form)]` says that the body is the user's data and no name in it is unknown.
@@ -75,6 +76,7 @@ struct Parameter<'a> {
     required: bool,
     flatten: bool,
     default: Option<Expr>,
+    older_name_of: Option<String>,
 }
 
 impl<'a> Parameter<'a> {
@@ -82,7 +84,16 @@ impl<'a> Parameter<'a> {
         let ident = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
         let name = ident.trim_start_matches("r#").to_owned();
         let help = doc_text(&field.attrs);
-        let mut this = Self { field, name, help, path: false, required: false, flatten: false, default: None };
+        let mut this = Self {
+            field,
+            name,
+            help,
+            path: false,
+            required: false,
+            flatten: false,
+            default: None,
+            older_name_of: None,
+        };
         for attr in field.attrs.iter().filter(|a| a.path().is_ident("param")) {
             attr.parse_nested_meta(|meta| {
                 if meta.path.is_ident("path") {
@@ -93,10 +104,14 @@ impl<'a> Parameter<'a> {
                     this.flatten = true;
                 } else if meta.path.is_ident("name") {
                     this.name = meta.value()?.parse::<syn::LitStr>()?.value();
+                } else if meta.path.is_ident("older_name_of") {
+                    let present = meta.value()?.parse::<syn::LitStr>()?.value();
+                    this.help = format!("The older name of `{present}`.");
+                    this.older_name_of = Some(present);
                 } else if meta.path.is_ident("default") {
                     this.default = Some(meta.value()?.parse()?);
                 } else {
-                    return Err(meta.error("known: path, required, flatten, name, default"));
+                    return Err(meta.error("known: path, required, flatten, name, default, older_name_of"));
                 }
                 Ok(())
             })?;
@@ -110,6 +125,10 @@ impl<'a> Parameter<'a> {
 
     fn spec(&self) -> Tokens {
         let (ty, name, help, required, source) = (&self.field.ty, &self.name, &self.help, self.required, self.source());
+        let older_name_of = match &self.older_name_of {
+            Some(present) => quote!(::core::option::Option::Some(#present)),
+            None => quote!(::core::option::Option::None),
+        };
         quote! {
             ::bulla_kit::FieldSpec {
                 name: #name,
@@ -117,6 +136,7 @@ impl<'a> Parameter<'a> {
                 source: #source,
                 help: #help,
                 required: #required,
+                older_name_of: #older_name_of,
             }
         }
     }

@@ -166,9 +166,9 @@ impl Field for SignedDuration {
         match value_of(raw)? {
             Value::Number(number) => number
                 .as_i64()
-                .map(i128::from)
-                .or_else(|| number.as_f64().filter(|f| f.abs() < 9e15).map(|f| f as i128))
-                .map(|seconds| Self(seconds * 1_000_000_000))
+                .map(|seconds| i128::from(seconds) * 1_000_000_000)
+                .or_else(|| number.as_f64().filter(|f| f.abs() < 9e15).map(|f| (f * 1e9) as i128))
+                .map(Self)
                 .ok_or_else(|| "expected a duration within 64 bits".into()),
             Value::String(text) => parse_duration(&text).map(Self).map_err(|_| "expected a duration".into()),
             Value::Null => Ok(Self(0)),

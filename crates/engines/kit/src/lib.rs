@@ -33,7 +33,7 @@ pub use openapi::{OpenApi, describe, undocumented};
 pub use params::{FieldSpec, NoParams, ParamSource, Params, missing_field, read_field};
 pub use pattern::{Captures, Pattern};
 pub use reply::{AliasClaim, LeaseIntent, LoginIntent, RawBody, Reply, TokenKind, TokenLimits};
-pub use route::{Access, Input, LockoutName, OpSpec, Route, Routes};
+pub use route::{Access, Input, Lockout, LockoutName, OpSpec, Route, Routes};
 
 /// What every handler answers.
 pub type Answer = Result<Reply, EngineError>;

@@ -21,10 +21,24 @@ pub struct FieldSpec {
     pub source: ParamSource,
     pub help: &'static str,
     pub required: bool,
+    /// The name that the parameter has today, if this is one it had before. Both are taken; policy takes them for one.
+    pub older_name_of: Option<&'static str>,
 }
 
 impl FieldSpec {
-    const NONE: Self = Self { name: "", kind: FieldKind::Any, source: ParamSource::Body, help: "", required: false };
+    const NONE: Self = Self {
+        name: "",
+        kind: FieldKind::Any,
+        source: ParamSource::Body,
+        help: "",
+        required: false,
+        older_name_of: None,
+    };
+
+    /// What the parameter is called today.
+    pub fn present_name(&self) -> &'static str {
+        self.older_name_of.unwrap_or(self.name)
+    }
 
     /// All of them in a row; `N` is their number. For the derive.
     pub const fn joined<const N: usize>(lists: &[&[Self]]) -> [Self; N] {

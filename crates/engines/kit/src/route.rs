@@ -38,8 +38,16 @@ type Handler<C> = Box<dyn Fn(C, &Input) -> BoxFuture<Answer> + Send + Sync>;
 type Exists = Box<dyn Fn(View, &Input) -> BoxFuture<Result<bool, EngineError>> + Send + Sync>;
 
 /// The name whose failed logins are counted together, from a login request as it came; the same text as the claimed
-/// alias's. `None` = the request names nobody.
+/// alias's. `None` = the request names nobody, or lacks what makes it a try.
 pub type LockoutName = fn(&Input) -> Option<String>;
+
+/// How logins lock out.
+#[derive(Clone, Copy, Debug)]
+pub struct Lockout {
+    pub name: LockoutName,
+    /// The text of the method's [`EngineError::InvalidCredentials`].
+    pub refusal: &'static str,
+}
 
 /// One operation of a route.
 pub struct OpSpec<C> {
@@ -90,7 +98,7 @@ pub struct Route<C> {
     pub clear_response: &'static [&'static str],
     pub operations: Vec<OpSpec<C>>,
     /// Logins only: see [`Route::locks_out`].
-    pub lockout: Option<LockoutName>,
+    pub lockout: Option<Lockout>,
     exists: Option<Exists>,
 }
 
@@ -148,8 +156,8 @@ impl<C: Send + 'static> Route<C> {
 
     /// Too many [`EngineError::InvalidCredentials`] for one name lock that name out for a while.
     #[must_use]
-    pub fn locks_out(mut self, name: LockoutName) -> Self {
-        self.lockout = Some(name);
+    pub fn locks_out(mut self, name: LockoutName, refusal: &'static str) -> Self {
+        self.lockout = Some(Lockout { name, refusal });
         self
     }
 

@@ -1,6 +1,7 @@
 //! Parameters that several routes share, and the forms particular to this engine.
 
-use bulla_kit::{EngineError, Field, FieldKind, Page, Params, RawJson};
+use bulla_kit::{EngineError, Field, FieldKind, Page, Params, RawJson, SignedDuration};
+use bulla_types::Seconds;
 use serde_json::Value;
 
 /// A field that tells "not sent" from its value; a null that was sent is the value's own zero, and so resets it.
@@ -16,6 +17,23 @@ impl<T: Field> Field for Sent<T> {
 
     fn missing() -> Option<Self> {
         Some(Self(None))
+    }
+}
+
+/// A duration with its parts of a second, never negative.
+#[derive(Clone, Copy, Debug)]
+pub struct NotNegative(pub SignedDuration);
+
+impl Field for NotNegative {
+    const KIND: FieldKind = FieldKind::Duration;
+
+    fn decode(raw: &RawJson) -> Result<Self, String> {
+        // Whole seconds know what is refused, and how that is worded.
+        Seconds::decode(raw).and_then(|_| SignedDuration::decode(raw)).map(Self)
+    }
+
+    fn missing() -> Option<Self> {
+        Some(Self(SignedDuration(0)))
     }
 }
 

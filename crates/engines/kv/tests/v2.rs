@@ -254,6 +254,43 @@ fn the_larger_limit_counts_and_at_the_next_write() {
     }
 }
 
+/// More than can be kept was taken and counted for less, without a word.
+#[test]
+fn more_versions_than_can_be_kept_are_told() {
+    let kv = Story::v2();
+    for (at, read) in [("config", "GET config"), ("metadata/a", "GET metadata/a")] {
+        for (asked, kept, warnings) in [(8000_u64, 8000, 0), (8001, 8000, 1), (4_294_967_295, 8000, 1)] {
+            let told = kv.tell(&format!("POST {at}"), &format!("{{\"max_versions\":{asked}}}"));
+            assert_eq!(told.warnings, warnings, "{at} {asked}: {}", told.text);
+            assert_eq!(kv.ask(read).data["max_versions"], kept, "{at} {asked}");
+        }
+    }
+}
+
+/// Half a second was cut to zero, which means "never".
+#[test]
+fn less_than_a_second_is_not_never() {
+    let kv = Story::v2();
+    for (at, read) in [("config", "GET config"), ("metadata/a", "GET metadata/a")] {
+        for (asked, kept, warnings) in [
+            (r#""0s""#, "0s", 0),
+            (r#""1ns""#, "1s", 1),
+            (r#""999ms""#, "1s", 1),
+            ("0.5", "1s", 1),
+            (r#""1s""#, "1s", 0),
+            (r#""1500ms""#, "1s", 0),
+            ("0", "0s", 0),
+        ] {
+            let told = kv.tell(&format!("POST {at}"), &format!("{{\"delete_version_after\":{asked}}}"));
+            assert_eq!(told.warnings, warnings, "{at} {asked}: {}", told.text);
+            assert_eq!(kv.ask(read).data["delete_version_after"], kept, "{at} {asked}");
+        }
+    }
+    kv.tell("POST config", r#"{"delete_version_after":"-1ms"}"#);
+    assert_eq!(kv.ask("GET config").data["delete_version_after"], "-1s");
+    assert_eq!(kv.tell("POST metadata/a", r#"{"delete_version_after":"-1ms"}"#).status, 400);
+}
+
 #[test]
 fn patches_merge_into_the_newest_version() {
     let kv = Story::v2();
@@ -619,6 +656,29 @@ fn a_large_mount_is_upgraded_in_batches() {
         for n in [0, secrets - 1] {
             assert!(kv.ask(&format!("GET data/dir/s{n}")).data.to_string().contains(&value[1..value.len() - 1]));
         }
+    }
+}
+
+/// A batch that had met a damaged record and was full said that it was the last one: the rest was never converted.
+#[test]
+fn damaged_records_do_not_end_an_upgrade() {
+    for damaged in [1, 1_001, 2_500] {
+        let old = Story::v1();
+        for n in 0..1_500 {
+            old.tell(&format!("POST s{n}"), r#"{"a":1}"#);
+        }
+        for n in 0..damaged {
+            // Names are looked at in an order of their own, so that some come first.
+            old.bench.plant(&format!("v1/d{n}"), b"no JSON");
+        }
+        let kv = Story { bench: old.bench.replaced(bulla_kv::kv_v2()) };
+        let mut setup = kv.bench.setup(&[("version", "2")]).unwrap();
+        let mut steps = 0;
+        while setup == Setup::Unfinished && steps < 10 {
+            setup = kv.bench.go_on_setup().unwrap();
+            steps += 1;
+        }
+        assert_eq!((setup, kv.bench.records()), (Setup::Done, 3_000 + damaged), "{damaged} damaged, {steps} steps");
     }
 }
 

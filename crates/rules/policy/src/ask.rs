@@ -9,8 +9,14 @@ use std::sync::Arc;
 
 /// The parameters of a request: names at the top of its body and of its query. Looked at only when a rule asks.
 pub trait Parameters {
-    /// Whether a parameter is there, spelled exactly like that.
+    /// Whether a parameter is there, spelled exactly like that or like another of its names.
     fn has(&self, name: &str) -> bool;
+
+    /// What the parameter is called today, where `name` (in any case) is an older name of it; else `name`. Rules about one
+    /// name of a parameter are rules about the parameter.
+    fn present<'n>(&self, name: &'n str) -> &'n str {
+        name
+    }
 
     /// Shows every parameter until `see` breaks off.
     fn visit(&self, see: &mut dyn FnMut(&str, &Value) -> ControlFlow<()>);

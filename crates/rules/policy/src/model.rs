@@ -121,12 +121,15 @@ fn parameters_fit(grants: &[&Grant], ask: &Ask<'_>) -> bool {
     let denied: Vec<_> = grants.iter().flat_map(|g| &g.parameters.denied).collect();
     let mut good = required.into_iter().all(|name| ask.parameters.has(name));
     ask.parameters.visit(&mut |name, value| {
-        let name = name.to_lowercase();
+        let present = |name: &str| ask.parameters.present(name).to_lowercase();
+        let name = present(name);
         // An empty list in any policy means any value.
         let hit = |rules: &[&(String, Vec<Value>)], fits: fn(&Value, &Value) -> bool| {
-            rules.iter().any(|(n, values)| *n == name && (values.is_empty() || values.iter().any(|v| fits(v, value))))
+            rules
+                .iter()
+                .any(|(n, values)| present(n) == name && (values.is_empty() || values.iter().any(|v| fits(v, value))))
         };
-        let named = allowed.iter().any(|(n, _)| *n == name);
+        let named = allowed.iter().any(|(n, _)| present(n) == name);
         let open = allowed.is_empty() || (!named && allowed.iter().any(|(n, _)| n == "*"));
         let stopped = denied.iter().any(|(n, _)| n == "*") || hit(&denied, crate::parameters::hits);
         good = good && !stopped && (open || hit(&allowed, crate::parameters::permits));

@@ -42,23 +42,26 @@ impl ParameterRules {
         }
         let mut good = true;
         parameters.visit(&mut |name, value| {
-            good = !self.denies(name, value) && self.allows(name, value);
+            let is = |rule: &str| same_name(parameters.present(rule), parameters.present(name));
+            good = !self.denies(is, value) && self.allows(is, value);
             if good { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         good
     }
 
-    fn denies(&self, name: &str, value: &Value) -> bool {
+    fn denies(&self, is: impl Fn(&str) -> bool, value: &Value) -> bool {
         self.denied.iter().any(|(rule, values)| {
-            rule == ANY || (same_name(rule, name) && (values.is_empty() || values.iter().any(|v| hits(v, value))))
+            rule == ANY || (is(rule) && (values.is_empty() || values.iter().any(|v| hits(v, value))))
         })
     }
 
-    fn allows(&self, name: &str, value: &Value) -> bool {
-        match self.allowed.iter().find(|(rule, _)| same_name(rule, name)) {
-            Some((_, values)) => values.is_empty() || values.iter().any(|v| permits(v, value)),
-            None => self.allowed.is_empty() || self.allowed.iter().any(|(rule, _)| rule == ANY),
+    /// Rules about two names of one parameter unite, as those of two policies about one name do.
+    fn allows(&self, is: impl Fn(&str) -> bool, value: &Value) -> bool {
+        let mut about = self.allowed.iter().filter(|(rule, _)| is(rule)).peekable();
+        if about.peek().is_none() {
+            return self.allowed.is_empty() || self.allowed.iter().any(|(rule, _)| rule == ANY);
         }
+        about.any(|(_, values)| values.is_empty() || values.iter().any(|v| permits(v, value)))
     }
 }
 

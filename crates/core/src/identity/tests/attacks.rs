@@ -83,6 +83,31 @@ async fn id_04_aliases_never_make_one_of_two() {
     assert_eq!(house.login("victim").await.entity, victim);
 }
 
+/// Whoever logs in does so at an auth mount; the accessors of others were taken, too.
+#[tokio::test]
+async fn aliases_are_of_auth_mounts() {
+    let house = House::new().await;
+    let entity = house.login("ada").await.entity;
+    let own = house.read(&format!("entity/id/{entity}")).await["aliases"][0]["id"].as_str().unwrap().to_owned();
+    let group = house.make("group", json!({ "name": "g", "type": "external" })).await;
+    for mount in ["cubbyhole", "sys", "identity"] {
+        let accessor = house.0.read(&format!("sys/mounts/{mount}")).await.text("accessor");
+        for (path, more) in [
+            ("entity-alias".to_owned(), json!({ "name": "x", "canonical_id": entity })),
+            (format!("entity-alias/id/{own}"), json!({ "name": "x" })),
+            ("group-alias".to_owned(), json!({ "name": "x", "canonical_id": group })),
+        ] {
+            let mut body = more;
+            body["mount_accessor"] = accessor.as_str().into();
+            let told = house.write(&path, body).await;
+            assert_eq!(told.error(), format!("invalid mount accessor {accessor:?}: not an auth mount"), "{path}");
+        }
+    }
+    // The token store logs nobody in by itself, but makes tokens for the aliases that a role allows.
+    let token = house.0.read("sys/auth/token").await.text("accessor");
+    house.make("entity-alias", json!({ "name": "x", "canonical_id": entity, "mount_accessor": token })).await;
+}
+
 /// ID-07: ids of another namespace were deleted. Whatever is not in this identity store is not there for it.
 #[tokio::test]
 async fn id_07_ids_of_another_store_are_nobodys() {

@@ -1,6 +1,6 @@
 //! Settings of the mount.
 
-use super::records::{Config, MountDeletion};
+use super::records::{Config, MAX_VERSIONS, MountDeletion};
 use super::secret;
 use crate::params::Sent;
 use bulla_kit::{Answer, Ctx, EngineError, NoParams, Params, Reply, SignedDuration};
@@ -44,17 +44,19 @@ pub async fn read(ctx: Ctx, _: NoParams) -> Answer {
 pub async fn update(ctx: Ctx, sent: ConfigParams) -> Answer {
     let before = secret::config(&ctx.view).await?;
     let mut config = before.clone();
-    sent.apply(&mut config)?;
+    let warnings = sent.apply(&mut config)?;
     if config != before {
         secret::put_config(&ctx.view, &config)?;
     }
-    Ok(Reply::none())
+    Ok(warnings.into_iter().fold(Reply::none(), Reply::warn))
 }
 
 impl ConfigParams {
-    fn apply(&self, config: &mut Config) -> Result<(), EngineError> {
+    /// Answers what of it is kept in another way than it was sent.
+    fn apply(&self, config: &mut Config) -> Result<Vec<String>, EngineError> {
+        let mut warnings = Vec::new();
         if let Some(number) = self.max_versions.0 {
-            config.max_versions = version_limit(number)?;
+            config.max_versions = version_limit(number, &mut warnings)?;
         }
         if let Some(flag) = self.cas_required.0 {
             config.cas_required = flag;
@@ -62,19 +64,38 @@ impl ConfigParams {
         if let Some(flag) = self.metadata_cas_required.0 {
             config.metadata_cas_required = flag;
         }
-        if let Some(SignedDuration(nanos)) = self.delete_version_after.0 {
-            config.delete_version_after = match u64::try_from(nanos / 1_000_000_000) {
-                _ if nanos < 0 => MountDeletion::Off,
-                Ok(0) => MountDeletion::Unset,
-                Ok(seconds) => MountDeletion::After(Seconds(seconds)),
-                Err(_) => return Err(EngineError::bad("delete_version_after is too long")),
+        if let Some(sent) = self.delete_version_after.0 {
+            config.delete_version_after = match sent {
+                SignedDuration(..0) => MountDeletion::Off,
+                SignedDuration(0) => MountDeletion::Unset,
+                _ => MountDeletion::After(deletion_span(sent, &mut warnings)?),
             };
         }
-        Ok(())
+        Ok(warnings)
     }
 }
 
-/// A number of versions as it is stored. What is negative or beyond 32 bits is refused, not wrapped around.
-pub fn version_limit(number: i64) -> Result<u32, EngineError> {
-    u32::try_from(number).map_err(|_| EngineError::bad("max_versions must be between 0 and 4294967295"))
+/// A number of versions as it is stored. What is negative or beyond 32 bits is refused, not wrapped around; what is beyond
+/// the most that is kept becomes that, with a word about it.
+pub fn version_limit(number: i64, warnings: &mut Vec<String>) -> Result<u32, EngineError> {
+    let asked = u32::try_from(number).map_err(|_| EngineError::bad("max_versions must be between 0 and 4294967295"))?;
+    if asked > MAX_VERSIONS {
+        warnings.push(format!("max_versions was set to {MAX_VERSIONS}, the most versions that a secret can keep"));
+    }
+    Ok(asked.min(MAX_VERSIONS))
+}
+
+/// Whole seconds. Less than one is one: zero means "never", the contrary of what was asked for.
+///
+/// # Errors
+/// Negative, or longer than 64 bits of seconds.
+pub fn deletion_span(sent: SignedDuration, warnings: &mut Vec<String>) -> Result<Seconds, EngineError> {
+    let SignedDuration(nanos) = sent;
+    let seconds = u64::try_from(nanos / 1_000_000_000);
+    let seconds = seconds.map_err(|_| EngineError::bad("delete_version_after is too long"))?;
+    if seconds == 0 && nanos > 0 {
+        warnings.push("delete_version_after was set to 1s: versions are deleted by whole seconds".to_owned());
+        return Ok(Seconds(1));
+    }
+    Ok(Seconds(seconds))
 }

@@ -1,14 +1,13 @@
 //! Settings and notes of a secret, its list of versions, and the names of secrets.
 
-use super::config::version_limit;
+use super::config::{deletion_span, version_limit};
 use super::custom::CustomPairs;
 use super::nothing_to_patch;
 use super::records::{Config, KeyId, Metadata};
 use super::secret;
-use crate::params::{ListParams, PathOnly, Sent, secret_path, writable_path};
+use crate::params::{ListParams, NotNegative, PathOnly, Sent, secret_path, writable_path};
 use crate::v1::{scan_reply, scanned};
 use bulla_kit::{Answer, Ctx, EngineError, Params, RawJson, Reply};
-use bulla_types::Seconds;
 use indexmap::IndexMap;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,7 +24,7 @@ pub struct MetadataParams {
     /// Every write of this metadata must bring `metadata_cas`.
     metadata_cas_required: Sent<bool>,
     /// Time after which a version counts as deleted; the shorter of this and the mount's counts.
-    delete_version_after: Sent<Seconds>,
+    delete_version_after: Sent<NotNegative>,
     /// Notes: up to 64 pairs of texts.
     custom_metadata: Sent<CustomPairs>,
     /// The number of metadata writes there must have been; 0 for a new secret.
@@ -121,8 +120,8 @@ pub async fn patch(ctx: Ctx, sent: MetadataParams) -> Answer {
 }
 
 fn store(ctx: &Ctx, path: &str, config: &Config, mut metadata: Metadata, sent: MetadataParams, notes: Notes) -> Answer {
-    let warnings = sent.overruled(config);
-    sent.apply(&mut metadata, notes)?;
+    let mut warnings = sent.overruled(config);
+    warnings.extend(sent.apply(&mut metadata, notes)?);
     metadata.metadata_version += 1;
     metadata.updated_time = ctx.now;
     secret::put_metadata(&ctx.view, path, &metadata)?;
@@ -165,9 +164,11 @@ impl MetadataParams {
         .collect()
     }
 
-    fn apply(self, metadata: &mut Metadata, notes: Notes) -> Result<(), EngineError> {
+    /// Answers what of it is kept in another way than it was sent.
+    fn apply(self, metadata: &mut Metadata, notes: Notes) -> Result<Vec<String>, EngineError> {
+        let mut warnings = Vec::new();
         if let Some(number) = self.max_versions.0 {
-            metadata.max_versions = version_limit(number)?;
+            metadata.max_versions = version_limit(number, &mut warnings)?;
         }
         if let Some(flag) = self.cas_required.0 {
             metadata.cas_required = flag;
@@ -175,15 +176,15 @@ impl MetadataParams {
         if let Some(flag) = self.metadata_cas_required.0 {
             metadata.metadata_cas_required = flag;
         }
-        if let Some(span) = self.delete_version_after.0 {
-            metadata.delete_version_after = span;
+        if let Some(NotNegative(span)) = self.delete_version_after.0 {
+            metadata.delete_version_after = deletion_span(span, &mut warnings)?;
         }
         if let Some(pairs) = self.custom_metadata.0 {
             let all = notes == Notes::Replace || pairs.is_reset();
             let old = std::mem::take(&mut metadata.custom_metadata);
             metadata.custom_metadata = if all { pairs.replaced()? } else { pairs.merged(old)? };
         }
-        Ok(())
+        Ok(warnings)
     }
 }
 

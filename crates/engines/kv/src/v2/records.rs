@@ -11,7 +11,7 @@ pub const DEFAULT_VERSIONS: u64 = 10;
 
 /// The most versions kept, whatever was asked for: the map of that many, each deleted and destroyed, still fits one
 /// record (up to 107 bytes a version, and the notes, of 1.06 MiB).
-pub const MAX_VERSIONS: u64 = 8_000;
+pub const MAX_VERSIONS: u32 = 8_000;
 
 /// The mount's `delete_version_after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ impl Metadata {
             .insert(self.current_version, VersionRecord { created_time: now, deletion_time, destroyed: false });
         let limit = match u64::from(self.max_versions.max(config.max_versions)) {
             0 => DEFAULT_VERSIONS,
-            some => some.min(MAX_VERSIONS),
+            some => some.min(u64::from(MAX_VERSIONS)),
         };
         if self.current_version - self.oldest_version.min(self.current_version) < limit {
             return Vec::new();
@@ -258,13 +258,13 @@ mod tests {
         let mut metadata = Metadata { max_versions: u32::MAX, ..Metadata::new(id(), Time(u64::MAX)) };
         let dead = VersionRecord { created_time: Time(u64::MAX), deletion_time: Some(Time(u64::MAX)), destroyed: true };
         let first = u64::from(u32::MAX);
-        metadata.versions = (first..first + MAX_VERSIONS).map(|number| (number, dead)).collect();
-        (metadata.current_version, metadata.oldest_version) = (first + MAX_VERSIONS - 1, first);
+        metadata.versions = (first..first + u64::from(MAX_VERSIONS)).map(|number| (number, dead)).collect();
+        (metadata.current_version, metadata.oldest_version) = (first + u64::from(MAX_VERSIONS) - 1, first);
         // Quotes are the characters that grow most in JSON.
         let value = "\"".repeat(512);
         metadata.custom_metadata = (0..64).map(|i| (format!("{i:02}{}", "\"".repeat(126)), value.clone())).collect();
         let dropped = metadata.add_version(&Config::default(), Time(u64::MAX));
-        assert_eq!((dropped.len(), metadata.versions.len() as u64), (1, MAX_VERSIONS));
+        assert_eq!((dropped.len(), metadata.versions.len() as u64), (1, u64::from(MAX_VERSIONS)));
         let size = encode("metadata", &metadata).unwrap().len();
         assert!(size < (1 << 20) + (60 << 10), "{size}");
     }

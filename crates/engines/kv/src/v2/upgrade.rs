@@ -31,8 +31,11 @@ pub async fn begin(view: &View, now: Time) -> Result<Setup, EngineError> {
     let mut bytes = 0;
     for path in &names {
         bytes += readable(view, path).await?.map_or(0, |value| cost(path, &value));
+        if bytes > MAX_BYTES {
+            return Ok(Setup::Unfinished);
+        }
     }
-    if bytes > MAX_BYTES { Ok(Setup::Unfinished) } else { step(view, now).await }
+    step(view, now).await
 }
 
 /// Converts as many secrets as fit, at least one if there is any.
@@ -40,22 +43,52 @@ pub async fn begin(view: &View, now: Time) -> Result<Setup, EngineError> {
 /// # Errors
 /// Storage.
 pub async fn step(view: &View, now: Time) -> Result<Setup, EngineError> {
-    let names = view.scan(v1::FOLDER, MAX_SECRETS + 1).await?;
-    let config = Config::default();
-    let (mut bytes, mut done) = (0, 0);
-    for path in &names {
-        let Some(value) = readable(view, path).await? else { continue };
-        let Ok(object) = v1::object(value.clone()) else { continue };
-        bytes += cost(path, &value);
-        if done == MAX_SECRETS || (done > 0 && bytes > MAX_BYTES) {
+    let mut batch = Batch::default();
+    let mut most = MAX_SECRETS + 1;
+    loop {
+        let names = view.scan(v1::FOLDER, most).await?;
+        if batch.convert(view, &names, now).await? == Room::None {
             return Ok(Setup::Unfinished);
         }
-        let mut metadata = Metadata::new(key_id(view, path), now);
-        secret::add_version(view, path, &mut metadata, &config, object, now)?;
-        view.delete(&v1::record(path))?;
-        done += 1;
+        if names.len() < most {
+            return Ok(Setup::Done);
+        }
+        // Some of these are damaged and stay: those that follow still have room.
+        most *= 2;
     }
-    Ok(Setup::Done)
+}
+
+/// What one transaction converts.
+#[derive(Default)]
+struct Batch {
+    bytes: usize,
+    done: usize,
+}
+
+#[derive(PartialEq, Eq)]
+enum Room {
+    Left,
+    None,
+}
+
+impl Batch {
+    async fn convert(&mut self, view: &View, names: &[String], now: Time) -> Result<Room, EngineError> {
+        let config = Config::default();
+        for path in names {
+            let Some(value) = readable(view, path).await? else { continue };
+            let size = cost(path, &value);
+            let Ok(object) = v1::object(value) else { continue };
+            self.bytes += size;
+            if self.done == MAX_SECRETS || (self.done > 0 && self.bytes > MAX_BYTES) {
+                return Ok(Room::None);
+            }
+            let mut metadata = Metadata::new(key_id(view, path), now);
+            secret::add_version(view, path, &mut metadata, &config, object, now)?;
+            view.delete(&v1::record(path))?;
+            self.done += 1;
+        }
+        Ok(Room::Left)
+    }
 }
 
 /// What lies at a path. A record that is damaged stays where it is: it must not keep the others from being read again.
