@@ -108,6 +108,40 @@ fn sealing_under_load_erases_what_was_in_flight() {
     });
 }
 
+/// Names of folders large enough to be kept sorted in memory go with the rest.
+#[test]
+fn sealing_erases_the_names_of_large_folders() {
+    // More than a folder has before its names are kept.
+    const NAMES: usize = 2_100;
+    const WRITERS: usize = 20;
+    let (server, client, keys) = ready(ServerOptions::default(), 1, 1);
+    kv_mounts(&client);
+    let (folder, name) = (mark("folder"), mark("held"));
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (client, folder, name) = (&client, &folder, &name);
+            scope.spawn(move || {
+                let mut connection = client.connect().unwrap();
+                for number in (writer..NAMES).step_by(WRITERS) {
+                    let path = format!("kv2/metadata/{folder}/{name}-{number:04}");
+                    let _ = connection.send("POST", &path, r#"{"max_versions":1}"#).unwrap().ok();
+                }
+            });
+        }
+    });
+    for after in ["", &format!("{name}-0500")] {
+        let path = format!("kv2/metadata/{folder}?list=true&limit=10&after={after}");
+        assert_eq!(client.get(&path).ok().json()["data"]["keys"].as_array().unwrap().len(), 10);
+    }
+    let mut needles = Needles::default();
+    needles.text("name", &name).text("folder", &folder).text("root-token", &keys.root_token);
+    let before = scan_memory(server.pid(), &needles).unwrap();
+    let held = before.iter().filter(|hit| hit.needle == "name").count();
+    assert!(held >= NAMES, "only {held} names are in memory: none are held, and the scan shows nothing");
+    let _ = client.put("sys/seal", json!({})).is(204);
+    assert_clean(&server, &needles, "after the seal");
+}
+
 /// A development server sets itself up on its main thread, and tells its keys on standard output.
 #[test]
 fn sealing_a_development_server_erases_what_it_set_up() {
