@@ -9,11 +9,13 @@
 //! | 6 token | [`authenticate`] |
 //! | 7 policy | `Acl::decide` -> `Permit` |
 //! | 8 audit | `record::request` -> `Recorded<Warrant>` |
-//! | 9 engine | `OpSpec::call` |
+//! | 9 engine | `pipeline/call.rs` |
 //! | 10 commit | `Txn::commit` -> `Committed<Reply>` |
 //! | 11 audit | `record::response` -> `Disclosable<Answer>` |
 //!
 //! A refusal at doors 4 to 9 leaves through doors 8 and 11 as well: what was refused is recorded, too.
+
+mod call;
 
 use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
 use crate::core::Core;
@@ -21,17 +23,16 @@ use crate::delivery::Delivery;
 use crate::lease::HandedOut;
 use crate::mounts::MountStore;
 use crate::policy::Generation;
-use crate::reach::Reach;
 use crate::request::Request;
-use crate::route::{Matched, Routed, route};
+use crate::route::{Routed, route};
 use crate::state::{State, Unsealed};
-use crate::sys::{Effect, SysCtx, always};
+use crate::sys::{Effect, always};
 use crate::token::{Caller, TokenStore, authenticate, revoke_tree};
 use crate::wrapping::is_about_wrapping;
-use crate::{effects, envelope, lease, listing, login, record, refusal, wrapping};
+use crate::{effects, envelope, record, refusal, wrapping};
 use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
-use bulla_kit::{Access, Ctx, EngineError, Input, NoRights, Reply, RequestInfo, Rights};
+use bulla_kit::{Access, EngineError, Reply};
 use bulla_policy::{Ask, Permit};
 use bulla_types::{NamespaceId, Operation, Time};
 use parking_lot::Mutex;
@@ -42,9 +43,6 @@ use std::time::Duration;
 const SIDE_BY_SIDE: usize = 4;
 /// Runs altogether; even alone, background work can still collide.
 const ATTEMPTS: usize = 64;
-/// The reference's words while a key-value mount becomes a versioned one; clients wait for it.
-const UNFINISHED: &str = "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief \
-                          period and will resume service shortly.";
 /// From a durable change of the mounts to the new table.
 const PUBLISHING: Duration = Duration::from_millis(1);
 
@@ -314,114 +312,6 @@ impl<'a> Attempt<'a> {
             tracing::debug!(request_id = %self.request.id, %path, why = ?why, "denied");
             refusal::denied().into()
         })
-    }
-
-    /// Door 9.
-    async fn call(
-        &self,
-        routed: &Routed,
-        operation: Operation,
-        caller: Option<Arc<Caller>>,
-        warrant: &Warrant,
-    ) -> Result<Reply, EngineError> {
-        if operation == Operation::Help {
-            return routed.help();
-        }
-        let info = RequestInfo {
-            id: self.request.id.clone(),
-            namespace: NamespaceId::ROOT,
-            operation,
-            path: routed.path.clone(),
-            remote: self.request.remote.map(|a| a.ip()),
-            headers: routed.passed_headers(self.request),
-            client_certificates: self.request.client_certificates.clone(),
-        };
-        let ctx = Ctx {
-            view: View::new(&self.txn, routed.mount.record.uuid),
-            now: self.now,
-            mount: Arc::clone(&routed.mount.info),
-            request: Arc::new(info),
-            caller: Arc::new(caller.as_ref().map(|c| c.info()).unwrap_or_default()),
-            services: Arc::clone(self.core) as _,
-            rights: self.rights(caller.as_deref(), warrant),
-        };
-        let permit = warrant.permit().map(|permit| &**permit);
-        let body = listing::bounded(&routed.input.body, operation, permit);
-        let mut input = Input { operation, body, ..routed.input.clone() };
-        let seen_by = caller.clone();
-        let reply = match &routed.matched {
-            Matched::Engine(..) if routed.mount.record.unfinished => {
-                return Err(EngineError::bad(UNFINISHED));
-            }
-            Matched::Engine(engine, found) => {
-                let answer = routed.call_engine(engine, *found, ctx, &input);
-                match self.name_at_login(routed) {
-                    Some(name) => name.guard(&self.txn, answer).await?,
-                    None => answer.await?,
-                }
-            }
-            Matched::System(table, found) => {
-                let ctx = SysCtx {
-                    ctx,
-                    core: Arc::clone(self.core),
-                    pass: self.pass.clone(),
-                    state: Arc::clone(&self.state),
-                    generation: self.generation,
-                    request: Arc::clone(self.request),
-                    caller,
-                    permit: warrant.permit().cloned(),
-                    effects: Arc::clone(&self.effects),
-                };
-                routed.call_system(table, *found, ctx, &input).await?
-            }
-            Matched::Nothing => return Err(EngineError::UnsupportedPath),
-        };
-        // Told of what the caller sent, not of what was made of it.
-        input.body = Arc::clone(&routed.input.body);
-        let reply = routed.with_warnings(reply, &input);
-        match seen_by {
-            Some(caller) => listing::shown(reply, operation, permit, &caller.acl, &routed.path),
-            None => Ok(reply),
-        }
-    }
-
-    /// Nobody has rights on an open route, whatever token was sent along.
-    fn rights(&self, caller: Option<&Caller>, warrant: &Warrant) -> Arc<dyn Rights> {
-        let (Some(caller), Warrant::Permit(_)) = (caller, warrant) else { return Arc::new(NoRights) };
-        Arc::new(Reach {
-            state: Arc::clone(&self.state),
-            acl: Arc::clone(&caller.acl),
-            wrap_ttl: self.request.wrap.map(|w| w.ttl),
-            now: self.now,
-        })
-    }
-
-    /// Whom a login is tried as, where failures lock the name out.
-    fn name_at_login(&self, routed: &'a Routed) -> Option<login::Name<'a>> {
-        let (name, refusal) = routed.lockout_name()?;
-        let settings = self.core.config.user_lockout.of(&routed.mount.record)?;
-        Some(login::Name { pass: self.pass, mount: &routed.mount, name, refusal, settings, now: self.now })
-    }
-
-    /// A login that the auth method has let in gets its token.
-    async fn admit(&self, routed: &Routed, mut reply: Reply) -> Result<Reply, EngineError> {
-        let Some(intent) = reply.login.take() else { return Ok(reply) };
-        let admitted = login::admit(&self.txn, &self.state, routed, self.request, intent, self.now).await?;
-        reply.auth = Some(Box::new(admitted.auth));
-        reply.warnings.extend(admitted.warnings);
-        Ok(reply)
-    }
-
-    /// A secret that an engine has handed out and will have to take back gets its lease.
-    async fn lease(&self, routed: &Routed, caller: Option<&Caller>, mut reply: Reply) -> Result<Reply, EngineError> {
-        let Some(intent) = reply.lease.take() else { return Ok(reply) };
-        let mount = &routed.mount;
-        let (record, warnings) = lease::draft(mount, &routed.input.path, caller, &intent, self.now)?;
-        self.handed_out.put(&record, mount);
-        reply.lease_id = lease::keep(&self.txn, mount, caller, &record).await?;
-        reply.lease_hint = Some((record.ttl, record.renewable));
-        reply.warnings.extend(warnings);
-        Ok(reply)
     }
 
     /// A token with a limited number of uses spends one, whatever came of the request; the last use ends it.
