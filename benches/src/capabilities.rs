@@ -36,7 +36,7 @@ fn rules(policy: usize) -> String {
             "path \"kv/data/team{policy}/app{rule}/*\" {{ capabilities = [\"create\", \"read\", \"update\"] }}\n"
         ),
         1 => format!("path \"kv/data/+/shared{rule}/team{policy}\" {{ capabilities = [\"read\"] }}\n"),
-        2 => format!("path \"kv/metadata/team{policy}/*\" {{ capabilities = [\"list\", \"read\"] }}\n"),
+        2 => format!("path \"kv/metadata/team{policy}/a{rule}/*\" {{ capabilities = [\"list\", \"read\"] }}\n"),
         3 => format!("path \"kv/data/team{policy}/app{rule}/root\" {{ capabilities = [\"deny\"] }}\n"),
         _ => format!("path \"database/+/team{policy}-{rule}*\" {{ capabilities = [\"read\", \"sudo\"] }}\n"),
     };
@@ -49,7 +49,7 @@ fn path(number: usize) -> String {
     match number % 6 {
         0 => format!("kv/data/team{team}/app5/config{number}"),
         1 => format!("kv/data/x{number}/shared6/team{team}"),
-        2 => format!("kv/metadata/team{team}/a/b/c{number}"),
+        2 => format!("kv/metadata/team{team}/a2/b/c{number}"),
         3 => format!("kv/data/team{team}/app8/root"),
         4 => format!("database/creds/team{team}-4-{number}"),
         _ => format!("pki/issue/role{number}"),
