@@ -5,7 +5,6 @@
 use crate::perf::resident;
 use bulla_testkit::{Client, ServerOptions, ServerProcess};
 use serde_json::json;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 const WORKERS: usize = 32;
@@ -14,6 +13,12 @@ const DUE: usize = 100_000;
 /// From the last lease to that moment: time for a restart.
 const BEFORE_DUE: Duration = Duration::from_secs(30);
 const READERS: usize = 4;
+/// How long others read before it is counted what is left: the counting itself must not be in the figure.
+const ROUND: Duration = Duration::from_secs(5);
+/// When to give up waiting for the last one.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How often memory is looked at while leases are made: what grows with each of them shows.
+const PARTS: usize = 5;
 
 /// Prints what it finds.
 pub fn run() {
@@ -26,6 +31,7 @@ pub fn run() {
     let Ok(folder) = folder else { return eprintln!("no folder for the store") };
     let (mut server, client, keys) = ServerProcess::ready(ServerOptions {
         data: Some(folder.path().join("data")),
+        prefix: ["taskset", "-c", "0"].map(str::to_owned).to_vec(),
         more: "log_level = \"warn\"".into(),
         ..ServerOptions::default()
     });
@@ -46,14 +52,17 @@ pub fn run() {
     let (empty, pid) = restart("without leases");
 
     let begin = Instant::now();
-    create(&client, all - due, &json!({ "policies": ["default"], "ttl": "700h", "no_parent": true }).to_string());
-    let growth = resident(pid).saturating_sub(empty);
-    println!(
-        "{} leases in {:.0?}; memory grew by {} bytes a lease",
-        all - due,
-        begin.elapsed(),
-        growth * 1024 / (all - due) as u64
-    );
+    let body = json!({ "policies": ["default"], "ttl": "700h", "no_parent": true }).to_string();
+    for part in 1..=PARTS {
+        create(&client, (all - due) / PARTS, &body);
+        let (made, growth) = ((all - due) / PARTS * part, resident(pid).saturating_sub(empty));
+        println!(
+            "{made} leases in {:.0?}; memory grew by {} MiB, {} bytes a lease",
+            begin.elapsed(),
+            growth >> 10,
+            growth * 1024 / made as u64
+        );
+    }
     // One moment for all: what is made later lives for less.
     let made_by = Duration::from_secs(due as u64 / 1_000);
     let moment = SystemTime::now() + made_by + BEFORE_DUE;
@@ -64,17 +73,21 @@ pub fn run() {
     println!("{due} more, which end in {:.0?}", left());
     restart("with all leases");
 
-    let idle = reads(&client, || left() > Duration::from_secs(2));
+    let mut idle = Vec::new();
+    while left() > Duration::from_secs(2) {
+        idle.extend(reads(&client, ROUND.min(left().saturating_sub(Duration::from_secs(1)))));
+    }
     let before = tokens(&client);
-    let gone = || tokens(&client) + due as u64 <= before;
     std::thread::sleep(left());
     let begin = Instant::now();
-    let busy = reads(&client, || !gone() && begin.elapsed() < Duration::from_secs(600));
-    println!(
-        "reads while idle {idle}; while {due} leases end {busy}; all gone after {:.0?}: {}",
-        begin.elapsed(),
-        gone()
-    );
+    let (mut busy, mut gone) = (Vec::new(), 0);
+    while gone < due as u64 && begin.elapsed() < PATIENCE {
+        busy.extend(reads(&client, ROUND));
+        gone = before.saturating_sub(tokens(&client));
+        println!("{gone} are gone after {:.0?}", begin.elapsed());
+    }
+    println!("reads while idle {}; while {due} leases end {}", figures(idle), figures(busy));
+    println!("reads afterwards {}", figures(reads(&client, ROUND)));
 }
 
 fn create(client: &Client, number: usize, body: &str) {
@@ -97,35 +110,34 @@ fn create_with(client: &Client, number: usize, body: &(dyn Fn() -> String + Sync
     });
 }
 
-/// Reads by a few connections for as long as `go_on` says, and how long they took.
-fn reads(client: &Client, go_on: impl Fn() -> bool) -> String {
-    let stop = AtomicBool::new(false);
-    let mut times: Vec<Duration> = std::thread::scope(|scope| {
-        let reader = || {
-            let mut times = Vec::new();
-            let Ok(mut connection) = client.connect() else { return times };
-            while !stop.load(Ordering::Relaxed) {
-                let begin = Instant::now();
-                match connection.send("GET", "kv2/data/a", "") {
-                    Ok(answer) => drop(answer.ok()),
-                    Err(error) => eprintln!("{error}"),
-                }
-                times.push(begin.elapsed());
-                // A load of some hundreds a second: the figure is latency, not throughput.
-                std::thread::sleep(Duration::from_millis(5));
+/// Reads by a few connections for so long, and how long each took.
+fn reads(client: &Client, how_long: Duration) -> Vec<Duration> {
+    let end = Instant::now() + how_long;
+    let reader = || {
+        let mut times = Vec::new();
+        let Ok(mut connection) = client.connect() else { return times };
+        while Instant::now() < end {
+            let begin = Instant::now();
+            match connection.send("GET", "kv2/data/a", "") {
+                Ok(answer) => drop(answer.ok()),
+                Err(error) => eprintln!("{error}"),
             }
-            times
-        };
-        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(reader)).collect();
-        while go_on() {
-            std::thread::sleep(Duration::from_millis(500));
+            times.push(begin.elapsed());
+            // A load of some hundreds a second: the figure is latency, not throughput.
+            std::thread::sleep(Duration::from_millis(5));
         }
-        stop.store(true, Ordering::Relaxed);
+        times
+    };
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(reader)).collect();
         readers.into_iter().flat_map(|reader| reader.join().unwrap_or_default()).collect()
-    });
+    })
+}
+
+fn figures(mut times: Vec<Duration>) -> String {
     times.sort();
-    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-    format!("{}: median {:.0?}, p99 {:.0?}", times.len(), at(50), at(99))
+    let at = |per_mille: usize| times.get(times.len() * per_mille / 1000).copied().unwrap_or_default();
+    format!("{}: median {:.0?}, p99 {:.0?}, p99.9 {:.0?}", times.len(), at(500), at(990), at(999))
 }
 
 fn tokens(client: &Client) -> u64 {

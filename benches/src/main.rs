@@ -3,6 +3,7 @@
 //! `cargo run --release -p bulla-benches -- first` reads, writes and one connection, with the device's own speed beside.
 //! `… -- first --perf` shows, too, where the server's time goes.
 //! `… -- leases` makes a million leases (`BULLA_BENCH_LEASES`) and lets a tenth of them end at once.
+//! `… -- capabilities` asks what a token of 38 policies may do with 1000 paths.
 //! `… -- folder [count]` fills one folder with so many secrets (1 000 000) and pages through it; not pinned.
 //! `… -- start` measures how soon `server -dev` answers and how long `status` takes; fails if that is too long. Not pinned.
 //!
@@ -10,6 +11,7 @@
 //! store (a temporary one if not given), `BULLA_BENCH_SECONDS` how long each load runs (10).
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
+mod capabilities;
 mod device;
 mod first;
 mod folder;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["first"] => first::run(false),
         ["first", "--perf"] => first::run(true),
+        ["capabilities"] => capabilities::run(),
         ["leases"] => leases::run(),
         ["folder"] => folder::run(1_000_000),
         ["folder", count] if count.parse::<usize>().is_ok() => folder::run(count.parse().unwrap_or_default()),
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
             }
         }
         _ => {
-            eprintln!("usage: bulla-benches first [--perf] | leases | folder [count] | start");
+            eprintln!("usage: bulla-benches first [--perf] | leases | capabilities | folder [count] | start");
             return ExitCode::FAILURE;
         }
     }

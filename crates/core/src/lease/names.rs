@@ -123,6 +123,7 @@ pub async fn clear_mount(txn: &Arc<Txn>, accessor: &str, now: Time, limit: usize
     for name in names {
         let end = End { why: EndingRecord::MountGone, now, made_before: Time(u64::MAX), limit };
         end_named(txn, accessor, &name, end).await?;
+        tokio::task::yield_now().await;
     }
     if ended {
         return Ok(Left::More);

@@ -91,6 +91,7 @@ pub async fn step(
     let (names, next) = place.view(txn, &job.mount).walk(&job.path, after.as_deref(), limit).await?;
     for name in &names {
         leases.extend(end_one(txn, &job, &join(&job.path, name), now, limit).await?);
+        tokio::task::yield_now().await;
     }
     let rest = match next {
         Some(next) => Some(Folder { after: Some(hex::encode(next)), ..job }),

@@ -255,6 +255,8 @@ pub async fn revoke_now(core: &Arc<Core>, pass: &Pass<Unsealed>, leases: Vec<Lea
             let (core, pass) = (Arc::clone(core), pass.clone());
             let task = running.spawn(async move { revoke_one(&core, &pass, hash).await });
             whose.insert(task.id(), hash);
+            // One after the other: what all of them do before they first wait would keep requests waiting.
+            tokio::task::yield_now().await;
         }
         let Some(ended) = running.join_next_with_id().await else { return outcomes };
         let (id, result) = match ended {

@@ -24,10 +24,11 @@ use bulla_types::{Seconds, Time};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Entries of the queue in one step.
-const BATCH: usize = 256;
 /// A step looks this far behind the last one: a request may have read the clock a while before its batch was durable.
-const OVERLAP: Seconds = Seconds(600);
+const NEAR: Seconds = Seconds(5);
+/// Once in so long a step looks so far behind the last one, for requests that took very long. Not always: scanning over what
+/// has just been deleted is slow.
+const FAR: Seconds = Seconds(600);
 /// Failures of a mount in one step, without a success, after which its engine is left alone for a while. Fewer can be the
 /// fault of single leases.
 const MANY: u32 = 3;
@@ -45,6 +46,8 @@ struct Trouble {
 #[derive(Default)]
 pub struct Sweeper {
     from: Time,
+    /// The last look from far behind, and the last one from the beginning.
+    far: Time,
     whole: Time,
     troubled: HashMap<String, Trouble>,
 }
@@ -86,19 +89,19 @@ struct Answers {
 }
 
 impl Sweeper {
-    /// One step; `true` = there is more to do at once.
+    /// One step of `limit` entries; `true` = there is more to do at once.
     ///
     /// # Errors
     /// Storage. The next step begins where this one did.
-    pub async fn step(&mut self, core: &Arc<Core>, pass: &Pass<Unsealed>) -> Result<bool, EngineError> {
+    pub async fn step(&mut self, core: &Arc<Core>, pass: &Pass<Unsealed>, limit: usize) -> Result<bool, EngineError> {
         let now = core.clock.now();
         if now >= self.whole.plus(WHOLE) || now < self.whole {
             (self.whole, self.from) = (now, Time(0));
         }
         // The clock may have been set back.
-        self.from = self.from.min(now);
+        (self.from, self.far) = (self.from.min(now), self.far.min(now));
         self.troubled.retain(|_, trouble| trouble.until.plus(WHOLE) > now);
-        let work = self.look(pass, now).await?;
+        let work = self.look(pass, now, limit).await?;
         let (full, last) = (work.full, work.last);
         let mut left = Left::default();
         if !put_off(pass, &work, now).await? {
@@ -107,20 +110,25 @@ impl Sweeper {
         // What these end is due at once.
         let ended = !work.tokens.is_empty() || !work.folders.is_empty();
         for (token, entry) in work.tokens {
-            if !end_of_token(pass, &token, &entry, now).await? {
+            if !end_of_token(pass, &token, &entry, now, limit).await? {
                 left.add(entry.at);
             }
         }
         for (folder, entry) in work.folders {
-            if !end_of_folder(pass, folder, &entry, now).await? {
+            if !end_of_folder(pass, folder, &entry, now, limit).await? {
                 left.add(entry.at);
             }
         }
         self.take_back(core, pass, work.leases, &mut left).await;
+        let before = |seconds: Seconds| Time(now.0.saturating_sub(seconds.0 * Time::NANOS));
         self.from = match (left.earliest, full, last) {
             (Some(at), _, _) => at,
             (None, true, Some(last)) => last,
-            _ => self.from.max(Time(now.0.saturating_sub(OVERLAP.0 * Time::NANOS))),
+            _ if now >= self.far.plus(FAR) => {
+                self.far = now;
+                before(FAR)
+            }
+            _ => self.from.max(before(NEAR)),
         };
         // What the store does not take now it will not take in a moment.
         Ok(!left.stuck && (full || ended || left.earliest.is_some()))
@@ -150,10 +158,10 @@ impl Sweeper {
         self.judge(answers, core.clock.now());
     }
 
-    async fn look(&self, pass: &Pass<Unsealed>, now: Time) -> Result<Work, EngineError> {
+    async fn look(&self, pass: &Pass<Unsealed>, now: Time, limit: usize) -> Result<Work, EngineError> {
         let txn = Txn::begin(pass)?;
         let store = LeaseStore(&txn);
-        let (entries, full) = due::due(&txn, self.from, now, BATCH).await?;
+        let (entries, full) = due::due(&txn, self.from, now, limit).await?;
         let mut work = Work { full, last: entries.last().map(|e| e.at), ..Work::default() };
         for entry in entries {
             match entry.due.clone() {
@@ -171,6 +179,8 @@ impl Sweeper {
                     Err(error) => tracing::error!(%error, "a lease cannot be read and is left as it is"),
                 },
             }
+            // Local stores are always ready: requests come between any two leases.
+            tokio::task::yield_now().await;
         }
         Ok(work)
     }
@@ -206,16 +216,23 @@ async fn put_off(pass: &Pass<Unsealed>, work: &Work, now: Time) -> Result<bool, 
 }
 
 /// Ends leases of a token that is gone; `false` = there are more, or it collided.
-async fn end_of_token(pass: &Pass<Unsealed>, token: &TokenHash, entry: &Entry, now: Time) -> Result<bool, EngineError> {
+async fn end_of_token(
+    pass: &Pass<Unsealed>,
+    token: &TokenHash,
+    entry: &Entry,
+    now: Time,
+    limit: usize,
+) -> Result<bool, EngineError> {
     let txn = Txn::begin(pass)?;
     let store = LeaseStore(&txn);
-    let leases = store.of_token(token, BATCH).await?;
-    let finished = leases.len() < BATCH;
+    let leases = store.of_token(token, limit).await?;
+    let finished = leases.len() < limit;
     for hash in leases {
         match store.get(&hash).await? {
             Some(record) if record.revocation.is_none() => store.end(&hash, &record, EndingRecord::TokenGone, now)?,
             _ => store.forget_of_token(token, &hash),
         }
+        tokio::task::yield_now().await;
     }
     if finished {
         txn.delete(entry.key.clone());
@@ -224,9 +241,15 @@ async fn end_of_token(pass: &Pass<Unsealed>, token: &TokenHash, entry: &Entry, n
 }
 
 /// Ends a batch of a folder's leases; what is left of it becomes a new entry. `false` = collided.
-async fn end_of_folder(pass: &Pass<Unsealed>, folder: Folder, entry: &Entry, now: Time) -> Result<bool, EngineError> {
+async fn end_of_folder(
+    pass: &Pass<Unsealed>,
+    folder: Folder,
+    entry: &Entry,
+    now: Time,
+    limit: usize,
+) -> Result<bool, EngineError> {
     let txn = Txn::begin(pass)?;
-    let (_, rest) = prefix::step(&txn, folder, now, BATCH, &mut Vec::new()).await?;
+    let (_, rest) = prefix::step(&txn, folder, now, limit, &mut Vec::new()).await?;
     txn.delete(entry.key.clone());
     if let Some(rest) = rest {
         due::queue_folder(&txn, &rest, entry.at)?;

@@ -74,9 +74,9 @@ async fn tell_some(store: &TokenStore<'_>, parent: &TokenHash, limit: usize) -> 
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
-    use crate::CoreConfig;
     use crate::testing::Server;
-    use crate::token::sweep;
+    use crate::token::TokenSweeper;
+    use crate::{CoreConfig, Workers};
     use bulla_barrier::Txn;
     use bulla_types::Operation;
     use serde_json::json;
@@ -90,8 +90,7 @@ mod tests {
 
     /// Without the background workers: each step is the test's own.
     async fn family(count: usize) -> Family {
-        let server = Server::start(1, 1, CoreConfig::default()).await;
-        server.core.gate.pass().unwrap().owner().workers.cancel();
+        let server = Server::start(1, 1, CoreConfig { workers: Workers::Stopped, ..CoreConfig::default() }).await;
         let parent = server.write("auth/token/create", json!({ "policies": ["root"] })).await.token();
         let create =
             async |body| server.call_as(Some(&parent), Operation::Update, "auth/token/create", body).await.token();
@@ -134,7 +133,7 @@ mod tests {
         async fn sweep(&self, commit: bool) -> bool {
             let pass = self.server.core.gate.pass().unwrap();
             let txn = Txn::begin(&pass).unwrap();
-            let (_, more) = sweep(&txn, Time(0), self.server.core.clock.now(), 256).await.unwrap();
+            let (_, more) = TokenSweeper::default().step(&txn, self.server.core.clock.now(), 256).await.unwrap();
             if commit {
                 txn.commit(()).await.unwrap();
             }
@@ -180,7 +179,6 @@ mod tests {
         assert_eq!(family.untold().await, 44);
         family.server.core.shutdown(std::time::Duration::ZERO).await;
         family.server.unseal(&family.server.shares[..1]).await.unwrap();
-        family.server.core.gate.pass().unwrap().owner().workers.cancel();
         assert!(family.all_children_work().await);
         while family.sweep(true).await {}
         assert_eq!(family.untold().await, 0);

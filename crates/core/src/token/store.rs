@@ -1,6 +1,7 @@
 //! Where tokens lie: record, accessor, children and expiry, all under keyed hashes and times.
 
 use super::batch;
+use super::due::{cubbyhole_key, expiry_key};
 use crate::lease;
 use crate::state::MountTable;
 use bulla_barrier::{Keyspace, PhysicalKey, Txn, View, plain_key, plain_range};
@@ -11,8 +12,8 @@ use std::sync::Arc;
 
 pub type TokenHash = [u8; 32];
 
-/// Kind byte of tokens in the expiry index.
-const TOKEN: u8 = b'T';
+/// Names of a cubbyhole that go in the same batch as its token; more are cleared by the sweep.
+pub const CUBBYHOLE_AT_ONCE: usize = 100;
 
 pub struct TokenStore<'a>(pub &'a Arc<Txn>);
 
@@ -142,9 +143,9 @@ impl TokenStore<'_> {
         }
         lease::forget_token(self.0, hash, record)?;
         lease::token_gone(self.0, hash, now).await?;
-        let cubbyhole = View::new(self.0, record.cubbyhole);
-        // What a cubbyhole holds beyond these names stays behind: nobody can read it any more, and nothing clears it yet.
-        cubbyhole.clear(10_000).await?;
+        if !View::new(self.0, record.cubbyhole).clear(CUBBYHOLE_AT_ONCE).await? {
+            self.0.put(cubbyhole_key(now, record.cubbyhole), Vec::new());
+        }
         Ok(())
     }
 
@@ -162,19 +163,6 @@ impl TokenStore<'_> {
         let (start, end) = plain_range(Keyspace::Children, &[parent]);
         let found = self.0.range(&start, &end, limit).await?;
         Ok(found.iter().filter_map(|(key, _)| key.bytes().get(33..)?.try_into().ok()).collect())
-    }
-
-    /// Tokens whose time has come, oldest first. `from` is where the last sweep ended: behind it everything is gone,
-    /// and scanning over fresh deletions is slow.
-    pub async fn due(&self, from: Time, now: Time, limit: usize) -> Result<Vec<(Time, TokenHash)>, EngineError> {
-        let start = plain_key(Keyspace::Expiry, &[&from.0.to_be_bytes()]);
-        let end = plain_key(Keyspace::Expiry, &[&now.0.saturating_add(1).to_be_bytes()]);
-        let found = self.0.range(&start, &end, limit).await?;
-        Ok(found.iter().filter_map(|(key, _)| parse_expiry(key.bytes())).collect())
-    }
-
-    pub fn forget_due(&self, at: Time, hash: &TokenHash) {
-        self.0.delete(expiry_key(at, hash));
     }
 
     /// How many tokens there are, those included whose time is over and that no sweep has met yet.
@@ -218,16 +206,6 @@ impl TokenStore<'_> {
         }
         Ok((names, found.len() > limit))
     }
-}
-
-fn expiry_key(end: Time, hash: &TokenHash) -> PhysicalKey {
-    plain_key(Keyspace::Expiry, &[&end.0.to_be_bytes(), &[TOKEN], hash])
-}
-
-fn parse_expiry(key: &[u8]) -> Option<(Time, TokenHash)> {
-    let time = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
-    (key.get(9) == Some(&TOKEN)).then_some(())?;
-    Some((Time(time), key.get(10..)?.try_into().ok()?))
 }
 
 pub fn parent_of(record: &TokenRecord) -> Option<TokenHash> {

@@ -242,6 +242,26 @@ pub(crate) async fn clear(txn: &Txn, prefix: &[u8], limit: usize) -> Result<bool
     clear_range(txn, prefix, &after_prefix(prefix), limit).await
 }
 
+/// Deletes up to `limit` records below `prefix`, from behind `after` on; answers where to go on, `None` = nothing is left.
+pub(crate) async fn clear_on(
+    txn: &Txn,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, BarrierError> {
+    // A place that is not below the folder is nobody's; all of it is looked at.
+    let start = match after.filter(|after| after.starts_with(prefix)) {
+        Some(after) => [after, &[0]].concat(),
+        None => prefix.to_vec(),
+    };
+    let keys = txn.stored_keys(&start, &after_prefix(prefix), limit).await?;
+    let next = keys.last().filter(|_| keys.len() >= limit).cloned();
+    for key in keys {
+        txn.delete(crate::key::PhysicalKey(key));
+    }
+    Ok(next)
+}
+
 pub(crate) async fn clear_range(txn: &Txn, start: &[u8], end: &[u8], limit: usize) -> Result<bool, BarrierError> {
     let keys = txn.stored_keys(start, end, limit.saturating_add(1)).await?;
     let done = keys.len() <= limit;

@@ -171,7 +171,7 @@ impl Txn {
     /// # Errors
     /// The store's.
     pub async fn count(&self, start: &PhysicalKey, end: &PhysicalKey) -> Result<usize, BarrierError> {
-        const PAGE: usize = 4_096;
+        const PAGE: usize = 512;
         let (mut from, mut count) = (start.bytes().to_vec(), 0);
         loop {
             let keys = self.stored_keys(&from, end.bytes(), PAGE).await?;
@@ -180,6 +180,8 @@ impl Txn {
                 Some(last) if keys.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
                 _ => return Ok(count),
             }
+            // Local stores are always ready: without this a count of millions would keep all others waiting.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -98,6 +98,12 @@ impl View {
         list::clear(&self.txn, &self.prefix, limit).await
     }
 
+    /// As [`View::clear`], for views that take many batches: `after` is what the last batch answered, so that none looks
+    /// again at what those before it have deleted. `None` = nothing is left. What this transaction has put itself stays.
+    pub async fn clear_on(&self, after: Option<&[u8]>, limit: usize) -> Result<Option<Vec<u8>>, BarrierError> {
+        list::clear_on(&self.txn, &self.prefix, after, limit).await
+    }
+
     fn plain(&self, key: &[u8]) -> PhysicalKey {
         plain_key(Keyspace::Engine, &[&self.scope.0, key])
     }

@@ -12,8 +12,11 @@ use super::keeper::Keeper;
 use super::{COUNTER_KEY, Disk, DiskOptions, counter, describe};
 use crate::OpenError;
 
-/// The journal is replayed on opening, and its size alone decides how long that takes (about a second for this one).
-const JOURNAL_BYTES: u64 = 256 * 1024 * 1024;
+/// What is in memory and not yet in a table. The journal of it is replayed on opening, and its size alone decides how long
+/// that takes: some tenths of a second for this one, however large the store is.
+const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
+/// Journals of what is being written to tables are kept until it is there.
+const JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
 const WORKERS: usize = 2;
 
 impl Disk {
@@ -75,7 +78,9 @@ fn open_library(home: &Home, options: DiskOptions) -> Result<(Database, Keyspace
             .worker_threads(WORKERS)
             .open()?;
         // One keyspace for everything: one that nobody writes to any more could hold sealed journals for ever.
-        let keyspace = db.keyspace("records", KeyspaceCreateOptions::default)?;
+        // A store that is there already keeps the sizes it was made with.
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let keyspace = db.keyspace("records", options)?;
         Ok((db, keyspace))
     }));
     let damaged = |why| OpenError::Damaged { dir: home.dir.clone(), why };

@@ -1,107 +1,72 @@
-//! Work in the background while unsealed: tokens and leases whose time is over are taken back, mounts being disabled are
-//! cleared.
+//! The jobs of the workers. Each step is a small transaction that may run again.
 //!
-//! Each step is a small transaction that may run again. Nothing depends on it: expiry is checked at use. A step holds a
-//! pass only while it runs, so that a seal never waits for a sleeping worker.
+//! Not here: when they run (the parent), how leases and tokens are taken back (`lease`, `token`).
 
-use crate::config::Workers;
+use super::Background;
 use crate::core::Core;
 use crate::lease::{self, Left, Sweeper};
 use crate::login::lockout_folder;
 use crate::mounts::MountStore;
 use crate::state::{Backend, Mount, Unsealed};
 use crate::sys::rotation_due;
-use crate::token::sweep;
+use crate::token::TokenSweeper;
 use bulla_barrier::{BarrierError, Pass, SealedStore, Txn, View};
 use bulla_kit::{EngineError, Setup};
 use bulla_records::MountRecord;
 use bulla_types::{NamespaceId, Time};
-use std::sync::{Arc, Weak};
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
-/// Pause between sweeps that found nothing left to do.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Tokens or leases in one batch: small, so that requests of clients get between.
-const BATCH: usize = 256;
+/// Records of a mount being disabled that go in one batch.
 const CLEAR: usize = 5_000;
 /// Mounts whose engines are asked in one step whether they have work.
 const MOUNTS: usize = 32;
 
-/// Where the work is. Small, and nothing is lost with it.
-#[derive(Default)]
-pub struct Background {
-    /// Where the last sweep of tokens ended.
-    tokens: Time,
-    leases: Sweeper,
-    /// The path of the mount that was tended last.
-    tended: String,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    Tokens,
+    Leases,
+    Leaving,
+    Setup,
+    Tending,
+    Keyring,
 }
 
-impl Core {
-    /// One step of the work in the background; `true` = there is more to do at once.
+impl Job {
+    pub const ALL: [Self; 6] = [Self::Tokens, Self::Leases, Self::Leaving, Self::Setup, Self::Tending, Self::Keyring];
+
+    /// For the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "taking back tokens",
+            Self::Leases => "taking back leases",
+            Self::Leaving => "clearing a mount",
+            Self::Setup => "setting up a mount",
+            Self::Tending => "tending mounts",
+            Self::Keyring => "care of the keyring",
+        }
+    }
+
+    /// One step; `true` = there is more to do at once.
     ///
     /// # Errors
     /// Storage; the step can be taken again.
-    pub async fn work_once(self: &Arc<Self>, background: &mut Background) -> Result<bool, EngineError> {
-        let mut more = false;
-        for (_, done) in step(self, background).await {
-            more |= unless_conflict(done)?;
-        }
-        Ok(more)
+    pub async fn step(
+        self,
+        core: &Arc<Core>,
+        pass: &Pass<Unsealed>,
+        background: &mut Background,
+    ) -> Result<bool, EngineError> {
+        let (now, limit) = (core.clock.now(), background.pace.batch());
+        let done = match self {
+            Self::Tokens => tokens(pass, &mut background.tokens, now, limit).await,
+            Self::Leases => leases(core, pass, &mut background.leases, limit).await,
+            Self::Leaving => clear_leaving(core, pass, now, limit).await,
+            Self::Setup => set_up_some(core, pass, now).await,
+            Self::Tending => tend_some(pass, &mut background.tended, now).await,
+            Self::Keyring => tend_keyring(pass, now).await.map(|()| false),
+        };
+        unless_conflict(done)
     }
-}
-
-pub fn start(core: &Arc<Core>, stop: CancellationToken) {
-    if core.config.workers == Workers::Stopped {
-        return;
-    }
-    let core = Arc::downgrade(core);
-    tokio::spawn(async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = work(&core) => {}
-        }
-    });
-}
-
-async fn work(core: &Weak<Core>) {
-    let mut background = Background::default();
-    loop {
-        let Some(core) = core.upgrade() else { return };
-        let more = step(&core, &mut background).await.into_iter().fold(false, |more, job| more | goes_on(job));
-        drop(core);
-        if more {
-            tokio::task::yield_now().await;
-        } else {
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-}
-
-/// What a job did: `true` = there is more to do at once.
-type Job = (&'static str, Result<bool, EngineError>);
-
-/// One step of each job. Each is tried: what keeps one of them from its work must not keep the others.
-async fn step(core: &Arc<Core>, background: &mut Background) -> Vec<Job> {
-    let Ok(pass) = core.gate.pass() else { return Vec::new() };
-    let now = core.clock.now();
-    vec![
-        ("taking back tokens", sweep_some(&pass, &mut background.tokens, now).await),
-        ("taking back leases", leases(core, &pass, &mut background.leases).await),
-        ("clearing a mount", clear_leaving(core, &pass, now).await),
-        ("setting up a mount", set_up_some(core, &pass, now).await),
-        ("tending mounts", tend_some(&pass, &mut background.tended, now).await),
-        ("care of the keyring", tend_keyring(&pass, now).await.map(|()| false)),
-    ]
-}
-
-/// Whether a job wants to go on at once.
-fn goes_on((job, done): Job) -> bool {
-    unless_conflict(done).unwrap_or_else(|error| {
-        tracing::warn!(%error, job, "background work will try again");
-        false
-    })
 }
 
 /// A client that came between is no fault: the step is taken again.
@@ -112,11 +77,16 @@ fn unless_conflict(done: Result<bool, EngineError>) -> Result<bool, EngineError>
     }
 }
 
-async fn sweep_some(pass: &Pass<Unsealed>, from: &mut Time, now: Time) -> Result<bool, EngineError> {
+async fn tokens(
+    pass: &Pass<Unsealed>,
+    sweeper: &mut TokenSweeper,
+    now: Time,
+    limit: usize,
+) -> Result<bool, EngineError> {
     let txn = Txn::begin(pass)?;
-    let (next, more) = sweep(&txn, *from, now, BATCH).await?;
+    let (next, more) = sweeper.step(&txn, now, limit).await?;
     txn.commit(()).await?;
-    *from = next;
+    *sweeper = next;
     Ok(more)
 }
 
@@ -206,22 +176,27 @@ async fn set_up_one(core: &Arc<Core>, pass: &Pass<Unsealed>, mount: &Mount, now:
 }
 
 /// Leases that are over. An engine may take its time; a seal does not wait for it.
-async fn leases(core: &Arc<Core>, pass: &Pass<Unsealed>, sweeper: &mut Sweeper) -> Result<bool, EngineError> {
+async fn leases(
+    core: &Arc<Core>,
+    pass: &Pass<Unsealed>,
+    sweeper: &mut Sweeper,
+    limit: usize,
+) -> Result<bool, EngineError> {
     let mut sealing = core.subscribe_seal();
     tokio::select! {
         biased;
         _ = sealing.changed() => Ok(false),
-        more = sweeper.step(core, pass) => more,
+        more = sweeper.step(core, pass, limit) => more,
     }
 }
 
 /// Goes on with the mounts that are being disabled; one whose engine cannot take its secrets back holds up no other.
-async fn clear_leaving(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time) -> Result<bool, EngineError> {
+async fn clear_leaving(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time, limit: usize) -> Result<bool, EngineError> {
     let state = pass.owner().state.load_full();
     let (mut more, mut gone) = (false, false);
     for mount in state.mounts.all().filter(|mount| mount.record.going) {
         let txn = Txn::begin(pass)?;
-        let left = clear_one(&txn, &mount.record, now).await?;
+        let left = clear_one(&txn, &mount.record, now, limit).await?;
         txn.commit(()).await?;
         more |= left == Left::More;
         gone |= left == Left::Nothing;
@@ -233,8 +208,8 @@ async fn clear_leaving(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time) -> Re
 }
 
 /// One step for one mount: first what it handed out is ended, and only when all of that is taken back its data goes.
-async fn clear_one(txn: &Arc<Txn>, record: &MountRecord, now: Time) -> Result<Left, EngineError> {
-    let left = lease::clear_mount(txn, &record.accessor, now, BATCH).await?;
+async fn clear_one(txn: &Arc<Txn>, record: &MountRecord, now: Time, limit: usize) -> Result<Left, EngineError> {
+    let left = lease::clear_mount(txn, &record.accessor, now, limit).await?;
     if left != Left::Nothing {
         return Ok(left);
     }
