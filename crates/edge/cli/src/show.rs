@@ -11,6 +11,10 @@ use crate::{
 impl Ctx {
     /// Prints an envelope in the chosen format, with its warnings on standard error.
     pub fn show(&mut self, secret: &Secret) -> Done {
+        // Tokens and leased secrets are made for this one answer.
+        if secret.auth.is_some() || secret.wrap_info.is_some() || !secret.lease_id.is_empty() {
+            self.ui.once_only();
+        }
         if let Some(field) = self.field() {
             return self.show_field(secret, &field);
         }

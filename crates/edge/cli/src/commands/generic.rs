@@ -112,7 +112,11 @@ fn send_data(ctx: &mut Ctx, method: Method) -> Done {
         (Request::new(method, &path).json(&data), format!("Error writing data to {path}"))
     };
     match ctx.write(&what, request)? {
-        Some(secret) => ctx.show(&secret),
+        Some(secret) => {
+            // It may have made what it shows: a secret id, a key.
+            ctx.ui.once_only();
+            ctx.show(&secret)
+        }
         None => written_to(ctx, &path),
     }
 }

@@ -58,6 +58,9 @@ fn login(ctx: &mut Ctx) -> Done {
         return ctx.show(&secret);
     }
     let only = ctx.flags.on("token-only");
+    if only {
+        ctx.ui.once_only();
+    }
     let stored = !only && !ctx.flags.on("no-store");
     if stored {
         store(ctx, auth)?;

@@ -79,6 +79,7 @@ fn init(ctx: &mut Ctx) -> Done {
     if ctx.is_dry_run() {
         return ctx.send("", Request::put("sys/init", &request.body)).map(|_| 0);
     }
+    ctx.ui.must_arrive()?;
     let answer = ctx.quietly(async |client| client.init(&request.body).await)?;
     let answer = answer.map_err(|e| Failure::of("Error initializing", e))?;
     if ctx.is_table() {
