@@ -68,6 +68,19 @@ impl Flag {
         self.env = Some(env);
         self
     }
+
+    /// # Errors
+    /// What is wrong with the value, in Go's words.
+    pub fn check(&self, value: &str) -> Result<(), String> {
+        match self.kind {
+            Kind::Text | Kind::Repeat => Ok(()),
+            Kind::Switch => parse_bool(value).map(drop).ok_or_else(|| "parse error".to_owned()),
+            Kind::Int => value.parse::<i64>().map(drop).map_err(|_| "parse error".to_owned()),
+            Kind::Duration => parse_duration(value).map(drop).map_err(|e| e.to_string()),
+            Kind::Pair if value.contains('=') => Ok(()),
+            Kind::Pair => Err(format!("missing = in KV pair: {value:?}")),
+        }
+    }
 }
 
 /// Why the words could not be parsed.
@@ -129,7 +142,7 @@ impl Flags {
             (Kind::Switch, None) => "true".to_owned(),
             (_, None) => rest.next().ok_or_else(|| FlagError::NoValue(name.to_owned()))?.clone(),
         };
-        check(flag, &value).map_err(|why| FlagError::Value { name: name.to_owned(), value: value.clone(), why })?;
+        flag.check(&value).map_err(|why| FlagError::Value { name: name.to_owned(), value: value.clone(), why })?;
         self.given.push((flag.name, value));
         Ok(())
     }
@@ -196,17 +209,6 @@ pub fn parse_bool(text: &str) -> Option<bool> {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
-    }
-}
-
-fn check(flag: &Flag, value: &str) -> Result<(), String> {
-    match flag.kind {
-        Kind::Text | Kind::Repeat => Ok(()),
-        Kind::Switch => parse_bool(value).map(drop).ok_or_else(|| "parse error".to_owned()),
-        Kind::Int => value.parse::<i64>().map(drop).map_err(|_| "parse error".to_owned()),
-        Kind::Duration => parse_duration(value).map(drop).map_err(|e| e.to_string()),
-        Kind::Pair if value.contains('=') => Ok(()),
-        Kind::Pair => Err(format!("missing = in KV pair: {value:?}")),
     }
 }
 

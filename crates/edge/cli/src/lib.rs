@@ -29,6 +29,8 @@ mod token_file;
 mod ui;
 
 #[cfg(test)]
+mod strict_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -76,7 +78,14 @@ pub fn main(args: Vec<OsString>, binary: impl Binary) -> ExitCode {
             }
         }
     }
-    match run(&words, ui, Env::of_process()) {
+    let env = match Env::of_process() {
+        Ok(env) => env,
+        Err(why) => {
+            ui.warn(&why);
+            return ExitCode::from(1);
+        }
+    };
+    match run(&words, ui, env) {
         Next::Exit(code) => ExitCode::from(code),
         Next::Serve(options) => binary.serve(*options),
         Next::Diagnose(options, mut ctx) => {
@@ -89,7 +98,7 @@ pub fn main(args: Vec<OsString>, binary: impl Binary) -> ExitCode {
 
 /// The version line the program claims under the name it was called with.
 pub fn version_line(argv0: &str) -> String {
-    Program::called(argv0).version_line(&Env::of_process())
+    Program::called(argv0).version_line(&Env::of_process().unwrap_or_default())
 }
 
 enum Next {

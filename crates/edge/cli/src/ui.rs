@@ -76,7 +76,9 @@ impl Ui {
     pub fn must_arrive(&mut self) -> Result<(), Failure> {
         self.once_only();
         (self.check)().map_err(|cause| {
-            Failure::local(format!("Nothing was sent: standard output cannot take the answer, which is shown only once ({cause})"))
+            Failure::local(format!(
+                "Nothing was sent: standard output cannot take the answer, which is shown only once ({cause})"
+            ))
         })
     }
 

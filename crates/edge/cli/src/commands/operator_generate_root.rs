@@ -28,7 +28,7 @@ pub static COMMANDS: &[Command] = &[Command {
         CANCEL,
         STATUS,
         NONCE,
-        Flag::text("decode", "Encoded token to decode; needs -otp."),
+        Flag::text("decode", "Encoded token to decode; needs -otp. With - it is read from standard input."),
         Flag::text("otp", "One-time password."),
         Flag::switch("generate-otp", "Make a one-time password and print it."),
         Flag::text("pgp-key", "File with a public PGP key to encrypt the token with instead."),
@@ -41,8 +41,9 @@ pub static COMMANDS: &[Command] = &[Command {
 const PLACES: (&str, &str) = ("sys/generate-root-token", "sys/generate-root");
 
 fn generate_root(ctx: &mut Ctx) -> Done {
-    if let Some(encoded) = ctx.flags.filled("decode") {
-        let (encoded, otp) = (encoded.to_owned(), ctx.flags.filled("otp").unwrap_or_default().to_owned());
+    if let Some(encoded) = ctx.flags.filled("decode").map(str::to_owned) {
+        let otp = Zeroizing::new(ctx.flags.filled("otp").unwrap_or_default().to_owned());
+        let encoded = if encoded == "-" { ctx.ui.input().map_err(Failure::local)?.to_string() } else { encoded };
         return decode(ctx, &encoded, &otp);
     }
     let base = place(ctx, PLACES.0, PLACES.1, "attempt")?;
@@ -72,6 +73,7 @@ fn generate_root(ctx: &mut Ctx) -> Done {
     if let Some(file) = flags.filled("pgp-key") {
         body.set("pgp_key", Json::text(pgp_keys(&[file.to_owned()])?.swap_remove(0)));
     }
+    ctx.ui.once_only();
     let status = fetch(ctx, "Error initializing root generation", Request::put(&attempt, &body))?;
     show_generation(ctx, &status)
 }
@@ -109,6 +111,7 @@ fn decode(ctx: &mut Ctx, encoded: &str, otp: &str) -> Done {
     if otp.is_empty() {
         return Err(Failure::local("Missing otp: use -otp to supply it"));
     }
+    ctx.ui.once_only();
     let token = decoded(encoded, otp).map_err(|why| Failure::local(format!("Error decoding root token: {why}")))?;
     if ctx.is_table() {
         ctx.ui.say(&token);

@@ -1,6 +1,6 @@
 //! `status`, and how a seal status is shown.
 
-use bulla_client::{Json, Leader, SealStatus};
+use bulla_client::{Json, Leader, Request, SealStatus};
 
 use crate::{
     command::{Command, Kind, Run},
@@ -21,6 +21,7 @@ pub static COMMANDS: &[Command] = &[Command {
 }];
 
 fn status(ctx: &mut Ctx) -> Done {
+    ctx.dry_run(&Request::get("sys/seal-status"))?;
     let status = ctx.quietly(async |client| client.seal_status().await)?;
     let status = status.map_err(|e| Failure::local(format!("Error checking seal status: {}", said(&e))))?;
     show(ctx, &status)?;
