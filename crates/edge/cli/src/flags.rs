@@ -20,19 +20,21 @@ pub enum Kind {
 }
 
 /// One row of a command's flag table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Flag {
     pub name: &'static str,
     pub alias: Option<&'static str>,
     pub kind: Kind,
     /// Environment variable behind it, without `BULLA_`, `BAO_`, `VAULT_`.
     pub env: Option<&'static str>,
+    /// Known elsewhere, of no use here: what is missing. Giving it is an error that says so.
+    pub missing: Option<&'static str>,
     pub help: &'static str,
 }
 
 impl Flag {
     pub const fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
-        Self { name, alias: None, kind, env: None, help }
+        Self { name, alias: None, kind, env: None, missing: None, help }
     }
 
     pub const fn switch(name: &'static str, help: &'static str) -> Self {
@@ -69,6 +71,11 @@ impl Flag {
         self
     }
 
+    pub const fn missing(mut self, what: &'static str) -> Self {
+        self.missing = Some(what);
+        self
+    }
+
     /// # Errors
     /// What is wrong with the value, in Go's words.
     pub fn check(&self, value: &str) -> Result<(), String> {
@@ -83,6 +90,18 @@ impl Flag {
     }
 }
 
+/// Two tables as one, for commands that share rows.
+pub const fn joined<const A: usize, const B: usize, const N: usize>(first: [Flag; A], second: [Flag; B]) -> [Flag; N] {
+    assert!(A > 0 && A + B == N, "as long as both together");
+    let mut all = [first[0]; N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < A { first[i] } else { second[i - A] };
+        i += 1;
+    }
+    all
+}
+
 /// Why the words could not be parsed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FlagError {
@@ -93,6 +112,8 @@ pub enum FlagError {
     Unknown(String),
     #[error("flag needs an argument: -{0}")]
     NoValue(String),
+    #[error("flag -{name} cannot be used: {what}")]
+    Missing { name: &'static str, what: &'static str },
     #[error("bad flag syntax: {0}")]
     Syntax(String),
     #[error("invalid value {value:?} for flag -{name}: {why}")]
@@ -137,6 +158,9 @@ impl Flags {
             let help = matches!(name, "h" | "help");
             return Err(if help { FlagError::Help } else { FlagError::Unknown(name.to_owned()) });
         };
+        if let Some(what) = flag.missing {
+            return Err(FlagError::Missing { name: flag.name, what });
+        }
         let value = match (flag.kind, value) {
             (_, Some(value)) => value.to_owned(),
             (Kind::Switch, None) => "true".to_owned(),

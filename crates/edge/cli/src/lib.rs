@@ -25,6 +25,7 @@ mod output;
 mod program;
 mod show;
 mod standard_output;
+mod title;
 mod token_file;
 mod ui;
 
@@ -77,6 +78,9 @@ pub fn main(args: Vec<OsString>, binary: impl Binary) -> ExitCode {
                 return ExitCode::from(1);
             }
         }
+    }
+    if let Some((_, rest)) = words.split_first().and_then(|(_, words)| find(words)) {
+        title::hide(&words, words.len() - rest.len());
     }
     let env = match Env::of_process() {
         Ok(env) => env,

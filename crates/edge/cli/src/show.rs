@@ -58,9 +58,10 @@ impl Ctx {
             Format::Yaml => output::yaml(value),
             Format::Pretty => return Err(Failure::local("this output has no pretty format")),
         };
-        self.ui.bytes(text.as_bytes());
         if self.ui.out_is_terminal {
-            self.ui.bytes(b"\n");
+            self.ui.say(&text);
+        } else {
+            self.ui.bytes(text.as_bytes());
         }
         Ok(0)
     }

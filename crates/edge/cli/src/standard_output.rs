@@ -21,7 +21,7 @@ pub fn check(out: impl AsFd) -> io::Result<()> {
     write(out, b"")?;
     let stat = fstat(out)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::CharacterDevice if is_closed(out, stat.st_rdev)? => Err(io::Error::other("it is closed")),
+        FileType::CharacterDevice if is_closed(out)? => Err(io::Error::other("it is closed")),
         FileType::RegularFile => room(out),
         FileType::Fifo | FileType::Socket => reader(out),
         _ => Ok(()),
@@ -30,9 +30,10 @@ pub fn check(out: impl AsFd) -> io::Result<()> {
 
 /// A closed stream shows as the null device open for both ways: that is what the runtime puts in its place, so that no
 /// file opened later takes it. `>/dev/null` opens it for writing only, and is somebody's wish.
-fn is_closed(out: impl AsFd, device: u64) -> io::Result<bool> {
+pub fn is_closed(stream: impl AsFd) -> io::Result<bool> {
+    let device = fstat(&stream)?.st_rdev;
     let is_null = (major(device), minor(device)) == (1, 3);
-    Ok(is_null && fcntl_getfl(out)?.contains(OFlags::RDWR))
+    Ok(is_null && fcntl_getfl(&stream)?.contains(OFlags::RDWR))
 }
 
 /// Asks the disk to set space aside; what is not used it takes back when the file is next cut.

@@ -183,3 +183,42 @@ fn an_encoded_token_may_come_by_standard_input() {
     let ran = ran_with(&fake, &["operator", "generate-root", "-decode=-", "-otp=aaaa"], "CRcSTw==\n");
     assert_eq!((ran.code, ran.out.as_str()), (0, "hvs.\n"));
 }
+
+#[test]
+fn flags_of_what_is_not_here_say_so() {
+    let fake = Fake::answering(NONE);
+    for words in [
+        &["operator", "init", "-consul-auto"][..],
+        &["operator", "init", "-consul-service=x"],
+        &["operator", "generate-root", "-dr-token"],
+        &["operator", "generate-root", "-recovery-token"],
+        &["secrets", "enable", "-identity-token-key=x", "kv"],
+        &["secrets", "tune", "-delegated-auth-accessors=x", "kv"],
+        &["auth", "enable", "-identity-token-key", "x", "userpass"],
+        &["token", "create", "-inline-auth"],
+    ] {
+        let ran = ran(&fake, words);
+        assert!(ran.code == 1 && ran.err.contains(" cannot be used: "), "{words:?}: {}", ran.err);
+    }
+    assert!(fake.seen().is_empty());
+}
+
+#[test]
+fn lockouts_are_tuned() {
+    let fake =
+        Fake::answering(&[("POST /v1/sys/auth/userpass/tune", 204, ""), ("POST /v1/sys/mounts/kv/tune", 204, "")]);
+    let words = [
+        "auth",
+        "tune",
+        "-user-lockout-threshold=3",
+        "-user-lockout-duration=10m",
+        "-user-lockout-counter-reset-duration=1h",
+        "-user-lockout-disable=false",
+        "userpass",
+    ];
+    assert_eq!(ran(&fake, &words).code, 0);
+    let want = r#"{"user_lockout_config":{"lockout_threshold":"3","lockout_duration":"10m0s","lockout_counter_reset_duration":"1h0m0s","lockout_disable":false}}"#;
+    assert!(fake.seen()[0].contains(want));
+    assert_eq!(ran(&fake, &["secrets", "tune", "-allowed-managed-keys=a,b", "kv"]).code, 0);
+    assert!(fake.seen()[0].contains(r#"{"allowed_managed_keys":["a","b"]}"#));
+}

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::{
     failure::Failure,
     hidden::{self, HiddenError},
-    standard_output,
+    output, standard_output,
 };
 
 /// The three streams of a command.
@@ -19,10 +19,13 @@ pub struct Ui {
     lost: Option<io::Error>,
     /// What is said exists nowhere else: see [`Ui::once_only`].
     once: bool,
+    /// Whether standard input was closed when the process began.
+    no_input: fn() -> bool,
     /// Whether standard output would take something now.
     check: fn() -> io::Result<()>,
     /// Standard output is a person's terminal.
     pub out_is_terminal: bool,
+    err_is_terminal: bool,
     /// It is one that shows colours, and its owner has not asked for none (`NO_COLOR`).
     colours: bool,
 }
@@ -38,8 +41,10 @@ impl Ui {
             input: Some(Box::new(io::stdin())),
             lost: None,
             once: false,
+            no_input: || standard_output::is_closed(io::stdin()).unwrap_or_default(),
             check: || standard_output::check(io::stdout()),
             out_is_terminal: terminal,
+            err_is_terminal: io::stderr().is_terminal(),
             colours: terminal && !dumb && !is_set("NO_COLOR"),
         }
     }
@@ -52,8 +57,10 @@ impl Ui {
             input: Some(input),
             lost: None,
             once: false,
+            no_input: || false,
             check: || Ok(()),
             out_is_terminal: false,
+            err_is_terminal: false,
             colours: false,
         }
     }
@@ -84,6 +91,12 @@ impl Ui {
 
     /// A line or more on standard output. That it could not be written shows when the command [ends](Self::ended).
     pub fn say(&mut self, text: &str) {
+        let shown = if self.out_is_terminal { output::harmless(text) } else { text.into() };
+        self.say_coloured(&shown);
+    }
+
+    /// Like [`Ui::say`], for text with colours in it; what it says must be this machine's own.
+    pub fn say_coloured(&mut self, text: &str) {
         let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
         self.after(written, text.as_bytes());
     }
@@ -125,7 +138,8 @@ impl Ui {
 
     /// A line or more on standard error.
     pub fn warn(&mut self, text: &str) {
-        let _ = writeln!(self.err, "{text}");
+        let shown = if self.err_is_terminal { output::harmless(text) } else { text.into() };
+        let _ = writeln!(self.err, "{shown}");
         let _ = self.err.flush();
     }
 
@@ -134,6 +148,9 @@ impl Ui {
     /// # Errors
     /// If it has been read before, is not UTF-8, or cannot be read.
     pub fn input(&mut self) -> Result<Zeroizing<String>, String> {
+        if (self.no_input)() {
+            return Err("standard input is closed".to_owned());
+        }
         let mut input = self.input.take().ok_or("standard input can be used only once")?;
         let mut text = Zeroizing::new(String::new());
         input.read_to_string(&mut text).map_err(|e| format!("standard input: {e}"))?;

@@ -27,6 +27,9 @@ pub static COMMANDS: &[Command] = &[
             Flag::int("recovery-shares", "Shares of the recovery key, with a seal that unseals by itself."),
             Flag::int("recovery-threshold", "Recovery shares needed."),
             Flag::repeat("recovery-pgp-keys", "Files with public PGP keys for the recovery shares."),
+            Flag::int("stored-shares", "Accepted for the sake of scripts; the seal decides."),
+            Flag::switch("consul-auto", "Not available.").missing("servers are not looked up in Consul"),
+            Flag::text("consul-service", "Not available.").missing("servers are not looked up in Consul"),
             Flag::switch("status", "Tell whether it is initialised: exit code 0 if so, 2 if not."),
         ],
         kind: Kind::Format,
@@ -36,7 +39,8 @@ pub static COMMANDS: &[Command] = &[
         name: "operator unseal",
         args: "[KEY]",
         about: "Give one share of the unseal key",
-        help: "Without a word the share is asked for and not shown.",
+        help: "Without a word the share is asked for and not shown; with - it is read from standard input. A word can be \
+               seen by other users of the machine for a moment, and stays in the shell's history.",
         words: (0, 1),
         flags: &[
             Flag::switch("reset", "Forget the shares given so far."),

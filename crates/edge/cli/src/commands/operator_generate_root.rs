@@ -20,7 +20,8 @@ pub static COMMANDS: &[Command] = &[Command {
     name: "operator generate-root",
     args: "[KEY]",
     about: "Make a root token from shares of the unseal key",
-    help: "Begin with -init, which prints a one-time password; then each holder gives a share; the encoded token at \
+    help: "Begin with -init, which prints a one-time password; then each holder gives a share (asked for and not \
+               shown, or from standard input with -); the encoded token at \
                the end is decoded with -decode and -otp.",
     words: (0, 1),
     flags: &[
@@ -31,6 +32,8 @@ pub static COMMANDS: &[Command] = &[Command {
         Flag::text("decode", "Encoded token to decode; needs -otp. With - it is read from standard input."),
         Flag::text("otp", "One-time password."),
         Flag::switch("generate-otp", "Make a one-time password and print it."),
+        Flag::switch("dr-token", "Not available.").missing("there is no disaster recovery replication"),
+        Flag::switch("recovery-token", "Not available.").missing("there are no recovery tokens"),
         Flag::text("pgp-key", "File with a public PGP key to encrypt the token with instead."),
     ],
     kind: Kind::Format,
