@@ -228,7 +228,7 @@ fn a_secret_does_not_command_the_terminal() {
     server.unseal(&keys);
     let token = format!("-header=X-Vault-Token={}", keys.root_token);
     let client = server.client();
-    client.with_token(&keys.root_token).send("PUT", "cubbyhole/a", r#"{"x":"\u001b]0;title\u0007"}"#).ok();
+    let _ = client.with_token(&keys.root_token).send("PUT", "cubbyhole/a", r#"{"x":"\u001b]0;title\u0007"}"#).ok();
     for words in [&["read", &token, "cubbyhole/a"][..], &["read", &token, "-field=x", "cubbyhole/a"]] {
         let mut terminal = Terminal::run(words, &address);
         terminal.expect("\\u{1b}]0;title\\u{7}");

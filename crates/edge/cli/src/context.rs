@@ -204,6 +204,11 @@ impl Ctx {
     }
 
     fn connect(&mut self) -> Result<(Runtime, Client), Failure> {
+        for name in ["PROXY_ADDR", "HTTP_PROXY"] {
+            if let Some((variable, _)) = self.env.named(name) {
+                self.ui.warn(&format!("WARNING! {variable} is not used: servers are spoken to directly."));
+            }
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Failure::local(format!("cannot start the client: {e}")))?;
         let client = Client::new(self.config()?).map_err(|e| Failure::local(said(&e)))?;

@@ -8,7 +8,7 @@ use crate::tests::{Canned, Fake, NONE, Ran, Sink, V2, ran, ran_at, ran_in, ran_w
 const HOME: (&str, &str) = ("HOME", "");
 
 fn into_nothing(fake: &Fake, words: &[&str], kind: ErrorKind) -> Ran {
-    ran_in(fake, words, "", HOME, Sink::failing(kind))
+    ran_in(fake, words, "", HOME, &Sink::failing(kind))
 }
 
 const INITIALISED: &[Canned] = &[
@@ -62,7 +62,7 @@ fn other_output_that_is_lost_is_an_error_and_stays_secret() {
 fn a_wrapping_time_that_cannot_be_kept_stops_everything() {
     let fake = Fake::answering(NONE);
     for ttl in ["abc", "-5m", "500ms", "999ms"] {
-        let by_variable = ran_in(&fake, &["kv", "get", "secret/a"], "", ("VAULT_WRAP_TTL", ttl), Sink::default());
+        let by_variable = ran_in(&fake, &["kv", "get", "secret/a"], "", ("VAULT_WRAP_TTL", ttl), &Sink::default());
         assert_eq!((by_variable.code, by_variable.out.as_str()), (1, ""), "{ttl}");
         let by_flag = ran(&fake, &["read", &format!("-wrap-ttl={ttl}"), "c/a"]);
         assert_eq!((by_flag.code, by_flag.out.as_str()), (1, ""), "{ttl}");
@@ -70,7 +70,7 @@ fn a_wrapping_time_that_cannot_be_kept_stops_everything() {
     }
     assert!(fake.seen().is_empty(), "nothing was sent");
     ran(&fake, &["read", "-wrap-ttl=1s", "c/a"]);
-    ran_in(&fake, &["read", "-wrap-ttl=0", "c/a"], "", ("VAULT_WRAP_TTL", "5m"), Sink::default());
+    ran_in(&fake, &["read", "-wrap-ttl=0", "c/a"], "", ("VAULT_WRAP_TTL", "5m"), &Sink::default());
     let seen = fake.seen();
     assert!(seen[0].contains("[x-vault-wrap-ttl: 1s]") && !seen[1].contains("wrap-ttl"), "{seen:?}");
 }
@@ -81,7 +81,7 @@ fn a_variable_that_cannot_be_read_is_not_off() {
     for (variable, value) in
         [("VAULT_SKIP_VERIFY", "xyz"), ("BAO_DISABLE_REDIRECTS", "maybe"), ("VAULT_MAX_RETRIES", "x")]
     {
-        let ran = ran_in(&fake, &["read", "c/a"], "", (variable, value), Sink::default());
+        let ran = ran_in(&fake, &["read", "c/a"], "", (variable, value), &Sink::default());
         assert!(ran.code == 1 && ran.err.contains(variable), "{}", ran.err);
     }
     assert!(fake.seen().is_empty());
@@ -154,12 +154,19 @@ fn a_token_file_that_cannot_be_read_is_told() {
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir(home.path().join(".vault-token")).unwrap();
     let env = crate::env::Env::from([("HOME", home.path().to_str().unwrap())]);
-    let (out, err) = (Sink::default(), Sink::default());
+    let (out, err) = (Sink::default(), &Sink::default());
     let ui = crate::ui::Ui::of_test(Box::new(out), Box::new(err.clone()), Box::new(std::io::empty()));
     crate::run(&["vault".into(), "print".into(), "token".into()], ui, env);
     assert!(err.text().contains("Going on without a token: cannot read "), "{}", err.text());
     // With a token named elsewhere nobody looks at the file.
     assert_eq!(ran_at(&fake, &["print", "token"], "", home.path().to_str().unwrap()).err, "");
+}
+
+#[test]
+fn a_proxy_that_is_not_used_is_told() {
+    let fake = Fake::answering(NONE);
+    let ran = ran_in(&fake, &["read", "c/a"], "", ("VAULT_PROXY_ADDR", "http://p:1"), &Sink::default());
+    assert!(ran.err.starts_with("WARNING! VAULT_PROXY_ADDR is not used"), "{}", ran.err);
 }
 
 #[test]
@@ -170,7 +177,7 @@ fn a_name_given_twice_is_nobodys() {
         &["login", "-method=userpass", "username=a", "username=b", "password=p"],
         "",
         ("LOGNAME", "me"),
-        Sink::default(),
+        &Sink::default(),
     );
     assert!(ran.code == 1 && ran.err.contains("'username' must be one text"), "{}", ran.err);
     assert!(fake.seen().is_empty());

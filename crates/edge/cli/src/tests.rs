@@ -104,11 +104,11 @@ pub(crate) fn ran_with(fake: &Fake, words: &[&str], input: &str) -> Ran {
 
 /// `home` is where the token file is; none if empty.
 pub(crate) fn ran_at(fake: &Fake, words: &[&str], input: &str, home: &str) -> Ran {
-    ran_in(fake, words, input, ("HOME", home), Sink::default())
+    ran_in(fake, words, input, ("HOME", home), &Sink::default())
 }
 
 /// With one more variable in the environment, and output that may fail.
-pub(crate) fn ran_in(fake: &Fake, words: &[&str], input: &str, more: (&str, &str), out: Sink) -> Ran {
+pub(crate) fn ran_in(fake: &Fake, words: &[&str], input: &str, more: (&str, &str), out: &Sink) -> Ran {
     let address = format!("http://127.0.0.1:{}", fake.port);
     let pairs = [("VAULT_ADDR", address.as_str()), ("BAO_TOKEN", "tok"), ("VAULT_MAX_RETRIES", "0"), more];
     let env = Env::from(pairs);

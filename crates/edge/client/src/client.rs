@@ -97,7 +97,7 @@ impl Client {
     /// As [`Client::send`].
     pub async fn read(&self, request: &Request) -> Result<Option<Secret>, ClientError> {
         match self.send(request).await {
-            Ok(answer) => Ok(answer.secret()?),
+            Ok(answer) => answer.secret(),
             Err(ClientError::Api(api)) if api.status == 404 => Ok(lost_and_found(&api)),
             Err(error) => Err(error),
         }
@@ -108,7 +108,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn write(&self, method: Method, path: &str, body: &Json) -> Result<Option<Secret>, ClientError> {
-        Ok(self.send(&Request::new(method, path).json(body)).await?.secret()?)
+        self.send(&Request::new(method, path).json(body)).await?.secret()
     }
 
     async fn attempt(&self, request: &Request, url: &str) -> Result<Result<Answer, Broken>, ClientError> {
