@@ -52,6 +52,30 @@ fn a_session_prints_what_it_always_printed() {
     assert!(recorded == found, "the session has grown or shrunk; {HINT}");
 }
 
+/// Once the shares of `operator init > /dev/full` were nowhere, and its exit code was 0.
+#[test]
+fn nothing_is_made_that_could_not_be_shown() {
+    let server = ServerProcess::start(ServerOptions::default());
+    let address = format!("http://{}", server.client().address);
+    let run = |line: &str| {
+        let done = Command::new("sh").args(["-c", line]).env("BULLA", binary()).env("VAULT_ADDR", &address).output();
+        let done = done.unwrap();
+        (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    };
+    for nowhere in ["> /dev/full", ">&-", "1< /dev/null", "| true"] {
+        let line = format!("{{ sleep 0.2; $BULLA operator init; echo $? >&2; }} {nowhere}");
+        let line = if nowhere.starts_with('|') { line } else { format!("$BULLA operator init {nowhere}; echo $? >&2") };
+        let (_, _, err) = run(&line);
+        assert!(err.starts_with("Nothing was sent: ") && err.ends_with("\n1\n"), "{line}: {err}");
+    }
+    let (code, _, err) = run("$BULLA operator init -status");
+    assert_eq!(code, Some(2), "not initialised: {err}");
+    assert_eq!(run("$BULLA version > /dev/full").0, Some(1));
+    assert_eq!(run("$BULLA version > /dev/null").0, Some(0));
+    let (code, _, err) = run("$BULLA write cubbyhole/a x=- <&-");
+    assert!(code == Some(1) && err.contains("standard input is closed"), "{err}");
+}
+
 struct Shell<'a> {
     home: &'a Path,
     variables: HashMap<String, String>,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use bulla_testkit::{Keys, ServerOptions, ServerProcess, binary};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use std::fs::{File, OpenOptions};
@@ -173,6 +174,67 @@ fn ctrl_c_at_a_question_ends_it_and_gives_the_terminal_back() {
     assert!(status.code() == Some(130) || status.signal() == Some(2), "{status:?}: {}", terminal.seen);
     assert!(terminal.echoes(), "the terminal shows again what is typed");
     assert!(server.is_sealed());
+}
+
+#[test]
+fn a_signal_at_a_question_gives_the_terminal_back() {
+    let (_server, address, _keys) = sealed();
+    for signal in [Signal::TERM, Signal::HUP] {
+        let mut terminal = Terminal::run(&["operator", "unseal"], &address);
+        terminal.expect("Unseal Key (will be hidden): ");
+        assert!(!terminal.echoes());
+        kill_process(Pid::from_child(&terminal.child), signal).unwrap();
+        assert_eq!(terminal.end().code(), Some(128 + signal.as_raw()), "{}", terminal.seen);
+        assert!(terminal.echoes(), "the terminal shows again what is typed");
+    }
+}
+
+/// Nothing stops the first process of a session, so it asks on at once.
+#[test]
+fn ctrl_z_is_no_part_of_a_share() {
+    let (server, address, keys) = sealed();
+    let mut terminal = Terminal::run(&["operator", "unseal"], &address);
+    terminal.expect("Unseal Key (will be hidden): ");
+    terminal.strike(keys.shares_base64[0].as_bytes());
+    terminal.seen.clear();
+    terminal.strike(b"\x1a");
+    terminal.expect("Unseal Key (will be hidden): ");
+    assert!(!terminal.echoes());
+    terminal.strike(b"\r");
+    assert_eq!(terminal.end().code(), Some(0), "{}", terminal.seen);
+    assert!(!server.is_sealed());
+}
+
+#[test]
+fn words_are_not_in_the_title() {
+    // It takes the connection and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    for (words, title) in [
+        (&["login", "-no-print", "hvs.canary"][..], "login -no-print *"),
+        (&["operator", "unseal", "canary"], "operator unseal *"),
+        (&["write", "auth/userpass/users/a", "password=canary"], "write * password=*"),
+    ] {
+        let terminal = Terminal::run(words, &address);
+        let _connection = silent.accept().unwrap();
+        let shown = terminal.title().replace('\0', " ");
+        assert!(shown.trim_end().ends_with(title), "{shown}");
+    }
+}
+
+#[test]
+fn a_secret_does_not_command_the_terminal() {
+    let (server, address, keys) = sealed();
+    server.unseal(&keys);
+    let token = format!("-header=X-Vault-Token={}", keys.root_token);
+    let client = server.client();
+    let _ = client.with_token(&keys.root_token).send("PUT", "cubbyhole/a", r#"{"x":"\u001b]0;title\u0007"}"#).ok();
+    for words in [&["read", &token, "cubbyhole/a"][..], &["read", &token, "-field=x", "cubbyhole/a"]] {
+        let mut terminal = Terminal::run(words, &address);
+        terminal.expect("\\u{1b}]0;title\\u{7}");
+        assert_eq!(terminal.end().code(), Some(0));
+        assert!(!terminal.seen.contains('\x1b'), "{:?}", terminal.seen);
+    }
 }
 
 #[test]

@@ -133,6 +133,21 @@ pub fn late_flags(words: &[String]) -> Option<String> {
     })
 }
 
+/// What stands behind the flags of every command in the environment must be what the flag would take: a switch that
+/// cannot be read must not count as off.
+///
+/// # Errors
+/// Names the variable.
+pub fn check_settings(flags: &Flags, env: &crate::env::Env) -> Result<(), String> {
+    let known = [HTTP_FLAGS, FORMAT_FLAGS].into_iter().flatten();
+    for flag in known.filter(|flag| flags.knows(flag.name) && flags.filled(flag.name).is_none()) {
+        if let Some((variable, value)) = flag.env.and_then(|name| env.named(name)) {
+            flag.check(value).map_err(|why| format!("invalid value {value:?} of {variable}: {why}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// A flag's value, or that of the environment variable behind it.
 pub fn setting<'a>(flags: &'a Flags, env: &'a crate::env::Env, name: &'a str) -> Option<&'a str> {
     if !flags.knows(name) {

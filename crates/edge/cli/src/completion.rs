@@ -83,7 +83,7 @@ fn arguments(command: &Command, rest: &[&str], begun: &str) -> Vec<String> {
         return shells(command, rest);
     }
     let dashes = if begun.starts_with("--") { "--" } else { "-" };
-    let tables = command.tables().into_iter().flatten();
+    let tables = command.tables().into_iter().flatten().filter(|flag| flag.missing.is_none());
     let flags = tables.map(|flag| {
         let equals = if flag.kind == FlagKind::Switch { "" } else { "=" };
         format!("{dashes}{}{equals}", flag.name)

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use crate::{
-    command::setting,
+    command::{self, setting},
     dry_run,
     env::Env,
     failure::{Failure, said},
@@ -30,17 +30,25 @@ pub struct Ctx {
     pub env: Env,
     pub program: Program,
     pub format: Format,
+    /// Nanoseconds.
+    wrap_ttl: Option<i128>,
+    /// Looked for once; `Some(None)` if there is none.
+    token: Option<Option<Token>>,
     connection: Option<(Runtime, Client)>,
 }
 
 impl Ctx {
     /// # Errors
-    /// If `-format` names no format.
+    /// If `-format` names no format, or a setting from the environment is not what its flag would take.
     pub fn new(flags: Flags, args: Vec<String>, ui: Ui, env: Env, program: Program) -> Result<Self, (Ui, Failure)> {
         let wanted = setting(&flags, &env, "format").unwrap_or_default().to_owned();
-        match Format::parse(&wanted) {
-            Some(format) => Ok(Self { flags, args, ui, env, program, format, connection: None }),
-            None => Err((ui, Failure::local(format!("Invalid output format: {wanted}")))),
+        let Some(format) = Format::parse(&wanted) else {
+            return Err((ui, Failure::local(format!("Invalid output format: {wanted}"))));
+        };
+        let checked = command::check_settings(&flags, &env).and_then(|()| wrap_ttl(&flags, &env));
+        match checked {
+            Ok(wrap_ttl) => Ok(Self { flags, args, ui, env, program, format, wrap_ttl, token: None, connection: None }),
+            Err(why) => Err((ui, Failure::local(why))),
         }
     }
 
@@ -64,8 +72,19 @@ impl Ctx {
     }
 
     /// The token commands use: environment first, then the token file.
-    pub fn token(&self) -> Option<Token> {
-        self.env.setting("TOKEN").and_then(Token::parse).or_else(|| token_file::read(&self.env))
+    ///
+    /// A file that is there and cannot be read is told: what comes next is a bare refusal of the server's.
+    pub fn token(&mut self) -> Option<Token> {
+        if self.token.is_none() {
+            let named = self.env.setting("TOKEN").and_then(Token::parse);
+            self.token = Some(named.or_else(|| {
+                token_file::read(&self.env).unwrap_or_else(|why| {
+                    self.ui.warn(&format!("WARNING! Going on without a token: {why}"));
+                    None
+                })
+            }));
+        }
+        self.token.as_ref()?.as_ref().map(Token::duplicate)
     }
 
     /// Asks on the terminal without showing what is typed.
@@ -130,7 +149,7 @@ impl Ctx {
     /// Exit code 2, the refusal behind `what`.
     pub fn write(&mut self, what: &str, request: Request) -> Result<Option<Secret>, Failure> {
         let answer = self.send(what, request)?;
-        answer.secret().map_err(|e| Failure::of(what, e.into()))
+        answer.secret().map_err(|e| Failure::of(what, e))
     }
 
     /// `-field`, where the command has it.
@@ -143,15 +162,31 @@ impl Ctx {
         self.flags.knows("output-policy") && (self.flags.on("output-policy") || self.flags.on("output-curl-string"))
     }
 
-    fn dry_run(&mut self, request: &Request) -> Result<(), Failure> {
+    /// Ends the command here, its request printed, if that is all that was asked for. For requests that go out by
+    /// [`Ctx::quietly`] although they are what the command is about.
+    ///
+    /// # Errors
+    /// Exit code 0, everything said.
+    pub fn dry_run(&mut self, request: &Request) -> Result<(), Failure> {
+        self.dry_run_after(None, request)
+    }
+
+    /// Like [`Ctx::dry_run`], for a change that needs its answer to `first` before it can be made.
+    ///
+    /// # Errors
+    /// Exit code 0, everything said.
+    pub fn dry_run_after(&mut self, first: Option<&Request>, request: &Request) -> Result<(), Failure> {
         if !self.is_dry_run() {
             return Ok(());
         }
+        let requests: Vec<&Request> = first.into_iter().chain([request]).collect();
         let text = if self.flags.on("output-policy") {
-            dry_run::policy(request)
+            dry_run::policy(&requests)
         } else {
-            let config = self.config()?;
-            dry_run::curl(request, &config, self.program, self.token().is_some())
+            let (config, has_token) = (self.config()?, self.token().is_some());
+            let lines: Vec<String> =
+                requests.iter().map(|one| dry_run::curl(one, &config, self.program, has_token)).collect();
+            lines.join("\n")
         };
         self.ui.say(&text);
         Err(Failure::silent(0))
@@ -159,7 +194,7 @@ impl Ctx {
 
     /// Headers that belong to the command's own requests only.
     fn dress(&self, mut request: Request) -> Request {
-        if let Some(ttl) = self.setting("wrap-ttl").and_then(|ttl| parse_duration(&ttl).ok()).filter(|ttl| *ttl > 0) {
+        if let Some(ttl) = self.wrap_ttl {
             request = request.header("X-Vault-Wrap-TTL", &go_duration_text(ttl));
         }
         if self.flags.knows("policy-override") && self.flags.on("policy-override") {
@@ -168,21 +203,26 @@ impl Ctx {
         request
     }
 
-    fn connect(&self) -> Result<(Runtime, Client), Failure> {
+    fn connect(&mut self) -> Result<(Runtime, Client), Failure> {
+        for name in ["PROXY_ADDR", "HTTP_PROXY"] {
+            if let Some((variable, _)) = self.env.named(name) {
+                self.ui.warn(&format!("WARNING! {variable} is not used: servers are spoken to directly."));
+            }
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Failure::local(format!("cannot start the client: {e}")))?;
         let client = Client::new(self.config()?).map_err(|e| Failure::local(said(&e)))?;
         Ok((runtime, client))
     }
 
-    fn config(&self) -> Result<Config, Failure> {
-        let path = |name: &str| self.setting(name).map(Into::into);
+    fn config(&mut self) -> Result<Config, Failure> {
         let address = self.setting("agent-address").or_else(|| self.setting("address"));
         let address: Address =
             address.as_deref().unwrap_or(DEFAULT_ADDRESS).parse().map_err(|e| Failure::local(format!("{e}")))?;
         let mut config = Config::new(address);
         config.token = self.token();
         config.namespace = self.setting("namespace").map(|n| n.trim_matches('/').to_owned()).filter(|n| !n.is_empty());
+        let path = |name: &str| self.setting(name).map(Into::into);
         config.tls = TlsOptions {
             ca_cert: path("ca-cert"),
             ca_path: path("ca-path"),
@@ -196,8 +236,8 @@ impl Ctx {
         if let Some(seconds) = self.duration_setting("CLIENT_TIMEOUT")? {
             config.timeout = seconds;
         }
-        if let Some(max) = self.env.setting("MAX_RETRIES") {
-            config.retries.max = max.parse().map_err(|_| Failure::local("MAX_RETRIES must be a number"))?;
+        if let Some((variable, max)) = self.env.named("MAX_RETRIES") {
+            config.retries.max = max.parse().map_err(|_| Failure::local(format!("{variable} is not a number")))?;
         }
         Ok(config)
     }
@@ -224,5 +264,17 @@ impl Ctx {
         nanos
             .map(|nanos| Some(Duration::from_nanos(nanos)))
             .ok_or_else(|| Failure::local(format!("{variable} is not a duration")))
+    }
+}
+
+/// How long a wrapped answer shall live; `None` for an answer that is not wrapped. Whoever asks for wrapping and does not
+/// say it right must not get the secret in the clear.
+fn wrap_ttl(flags: &Flags, env: &Env) -> Result<Option<i128>, String> {
+    const SECOND: i128 = 1_000_000_000;
+    let Some(text) = setting(flags, env, "wrap-ttl") else { return Ok(None) };
+    match parse_duration(text) {
+        Ok(0) => Ok(None),
+        Ok(ttl @ SECOND..) => Ok(Some(ttl)),
+        _ => Err(format!("invalid wrap TTL {text:?}: it must be a second or more, or 0 for no wrapping")),
     }
 }

@@ -1,5 +1,5 @@
 //! `key=value` words to JSON: `k=v`, `k=@file`, `k=-` (standard input), `@file` and `-` alone for whole JSON objects,
-//! `k=\@v` for a value that begins with `@`. A repeated key collects a list. Values are texts; the server converts.
+//! `k=\@v` for a value that begins with `@`; other backslashes are the value's own. A repeated key collects a list. Values are texts; the server converts.
 
 use bulla_client::Json;
 
@@ -8,10 +8,10 @@ use crate::ui::Ui;
 /// The object these words spell.
 ///
 /// # Errors
-/// In plain words, without naming values: they may be secret.
+/// In plain words, without any of the words given: a secret may be among them.
 pub fn parse(words: &[String], ui: &mut Ui) -> Result<Json, String> {
     let mut data = Json::Object(Vec::new());
-    for word in words {
+    for (i, word) in words.iter().enumerate() {
         if word == "-" {
             let text = ui.input()?;
             merge(&mut data, &text, "standard input")?;
@@ -19,7 +19,7 @@ pub fn parse(words: &[String], ui: &mut Ui) -> Result<Json, String> {
             merge(&mut data, &read(file)?, file)?;
         } else {
             let Some((key, value)) = word.split_once('=') else {
-                return Err(format!("invalid key/value pair {word:?}: format must be key=value"));
+                return Err(format!("invalid key/value pair (word {} of the data): format must be key=value", i + 1));
             };
             add(&mut data, key, Json::text(value_of(value, ui)?));
         }
@@ -34,7 +34,7 @@ fn value_of(value: &str, ui: &mut Ui) -> Result<String, String> {
     if let Some(file) = value.strip_prefix('@') {
         return read(file);
     }
-    let escaped = value.strip_prefix('\\').filter(|rest| rest.starts_with(['@', '-']));
+    let escaped = value.strip_prefix('\\').filter(|rest| rest.starts_with('@'));
     Ok(escaped.unwrap_or(value).to_owned())
 }
 
@@ -77,6 +77,7 @@ mod tests {
     #[test]
     fn every_spelling() {
         assert_eq!(parsed(&["a=1", "b=x=y", r"c=\@z", "d="], "").unwrap(), r#"{"a":"1","b":"x=y","c":"@z","d":""}"#);
+        assert_eq!(parsed(&[r"a=\-x", r"b=\\@"], "").unwrap(), r#"{"a":"\\-x","b":"\\\\@"}"#);
         assert_eq!(parsed(&["a=1", "a=2", "a=3"], "").unwrap(), r#"{"a":["1","2","3"]}"#);
         assert_eq!(parsed(&["-"], r#"{"j":1,"k":[1,2.0]}"#).unwrap(), r#"{"j":1,"k":[1,2.0]}"#);
         assert_eq!(parsed(&["k=-"], "in\n").unwrap(), r#"{"k":"in\n"}"#);
@@ -85,7 +86,8 @@ mod tests {
 
     #[test]
     fn mistakes() {
-        assert!(parsed(&["a"], "").unwrap_err().contains("format must be key=value"));
+        let told = parsed(&["a=1", "hunter2"], "").unwrap_err();
+        assert!(told.contains("word 2") && told.ends_with("format must be key=value") && !told.contains("hunter2"));
         assert!(parsed(&["a=-", "b=-"], "x").unwrap_err().contains("only once"));
         assert!(parsed(&["-"], "[1]").unwrap_err().contains("not a JSON object"));
         assert!(parsed(&["a=@/no/such/file"], "").is_err());

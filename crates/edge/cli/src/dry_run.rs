@@ -52,7 +52,7 @@ pub fn curl(request: &Request, config: &Config, program: Program, has_token: boo
         words.push(format!("-H \"Content-Type: {kind}\""));
     }
     if let Some(namespace) = &config.namespace {
-        words.push(format!("-H \"X-Vault-Namespace: {namespace}/\""));
+        words.push(format!("-H {}", word(&format!("X-Vault-Namespace: {namespace}/"))));
     }
     words.push("-H \"X-Vault-Request: true\"".to_owned());
     for (name, value) in config.headers.iter().chain(request.header_pairs()) {
@@ -64,31 +64,41 @@ pub fn curl(request: &Request, config: &Config, program: Program, has_token: boo
     if let Some(body) = request.body_text() {
         words.push(format!("-d {}", quoted(&body)));
     }
-    words.push(format!("\"{}{}\"", config.address.base(), request.target()));
+    words.push(word(&format!("{}{}", config.address.base(), request.target())));
     words.join(" ")
 }
 
-/// The least policy that lets the request through.
-pub fn policy(request: &Request) -> String {
-    let mut capabilities = match request.method {
-        Method::Get | Method::Head => vec!["read"],
-        Method::List => vec!["list"],
-        Method::Put | Method::Post => vec!["create", "update"],
-        Method::Patch => vec!["patch"],
-        Method::Delete => vec!["delete"],
-    };
-    if SUDO.iter().any(|pattern| covers(pattern, request.path())) {
+/// The least policy that lets these requests through; they are all to one path.
+pub fn policy(requests: &[&Request]) -> String {
+    let mut capabilities: Vec<&str> = requests.iter().flat_map(|request| needed(request.method)).copied().collect();
+    let path = requests.first().map_or("", |request| request.path());
+    if SUDO.iter().any(|pattern| covers(pattern, path)) {
         capabilities.push("sudo");
     }
     let quoted: Vec<String> = capabilities.iter().map(|c| format!("{c:?}")).collect();
-    format!("path {:?} {{\n  capabilities = [{}]\n}}", request.path(), quoted.join(", "))
+    format!("path {path:?} {{\n  capabilities = [{}]\n}}", quoted.join(", "))
+}
+
+const fn needed(method: Method) -> &'static [&'static str] {
+    match method {
+        Method::Get | Method::Head => &["read"],
+        Method::List => &["list"],
+        Method::Put | Method::Post => &["create", "update"],
+        Method::Patch => &["patch"],
+        Method::Delete => &["delete"],
+    }
 }
 
 fn covers(pattern: &str, path: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == path, |prefix| path.starts_with(prefix))
 }
 
-/// For a POSIX shell.
+/// For a POSIX shell: in the quotes that have always been printed, unless something in them would be expanded.
+fn word(text: &str) -> String {
+    if text.contains(['$', '`', '\\', '"', '!']) { quoted(text) } else { format!("\"{text}\"") }
+}
+
+/// For a POSIX shell, whatever is in it.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -111,11 +121,24 @@ mod tests {
         assert_eq!(put, want);
     }
 
+    /// Pasted or evaluated, the line once ran what a namespace, an address or a path told it to.
+    #[test]
+    fn a_shell_expands_nothing_in_it() {
+        let mut config = Config::new("http://127.0.0.1:1/$(touch${IFS}x)".parse().unwrap());
+        config.namespace = Some("$(touch x)`touch y`\"'".to_owned());
+        let text = curl(&Request::get("c/$HOME"), &config, Program::Bao, false);
+        let shown = std::process::Command::new("sh").args(["-c", &format!("printf '%s\n' {text}")]).output().unwrap();
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        let want = "curl\n-H\nX-Vault-Namespace: $(touch x)`touch y`\"'/\n-H\nX-Vault-Request: true\n\
+                    http://127.0.0.1:1/$(touch${IFS}x)/v1/c/$HOME\n";
+        assert_eq!(shown, want);
+    }
+
     #[test]
     fn policies() {
-        let text = policy(&Request::new(Method::Put, "cubbyhole/a"));
+        let text = policy(&[&Request::new(Method::Put, "cubbyhole/a")]);
         assert_eq!(text, "path \"cubbyhole/a\" {\n  capabilities = [\"create\", \"update\"]\n}");
-        assert!(policy(&Request::new(Method::Put, "sys/seal")).contains("\"sudo\""));
-        assert!(!policy(&Request::get("sys/mounts")).contains("sudo"));
+        assert!(policy(&[&Request::new(Method::Put, "sys/seal")]).contains("\"sudo\""));
+        assert!(!policy(&[&Request::get("sys/mounts")]).contains("sudo"));
     }
 }

@@ -20,19 +20,21 @@ pub enum Kind {
 }
 
 /// One row of a command's flag table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Flag {
     pub name: &'static str,
     pub alias: Option<&'static str>,
     pub kind: Kind,
     /// Environment variable behind it, without `BULLA_`, `BAO_`, `VAULT_`.
     pub env: Option<&'static str>,
+    /// Known elsewhere, of no use here: what is missing. Giving it is an error that says so.
+    pub missing: Option<&'static str>,
     pub help: &'static str,
 }
 
 impl Flag {
     pub const fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
-        Self { name, alias: None, kind, env: None, help }
+        Self { name, alias: None, kind, env: None, missing: None, help }
     }
 
     pub const fn switch(name: &'static str, help: &'static str) -> Self {
@@ -68,6 +70,36 @@ impl Flag {
         self.env = Some(env);
         self
     }
+
+    pub const fn missing(mut self, what: &'static str) -> Self {
+        self.missing = Some(what);
+        self
+    }
+
+    /// # Errors
+    /// What is wrong with the value, in Go's words.
+    pub fn check(&self, value: &str) -> Result<(), String> {
+        match self.kind {
+            Kind::Text | Kind::Repeat => Ok(()),
+            Kind::Switch => parse_bool(value).map(drop).ok_or_else(|| "parse error".to_owned()),
+            Kind::Int => value.parse::<i64>().map(drop).map_err(|_| "parse error".to_owned()),
+            Kind::Duration => parse_duration(value).map(drop).map_err(|e| e.to_string()),
+            Kind::Pair if value.contains('=') => Ok(()),
+            Kind::Pair => Err(format!("missing = in KV pair: {value:?}")),
+        }
+    }
+}
+
+/// Two tables as one, for commands that share rows.
+pub const fn joined<const A: usize, const B: usize, const N: usize>(first: [Flag; A], second: [Flag; B]) -> [Flag; N] {
+    assert!(A > 0 && A + B == N, "as long as both together");
+    let mut all = [first[0]; N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < A { first[i] } else { second[i - A] };
+        i += 1;
+    }
+    all
 }
 
 /// Why the words could not be parsed.
@@ -80,6 +112,8 @@ pub enum FlagError {
     Unknown(String),
     #[error("flag needs an argument: -{0}")]
     NoValue(String),
+    #[error("flag -{name} cannot be used: {what}")]
+    Missing { name: &'static str, what: &'static str },
     #[error("bad flag syntax: {0}")]
     Syntax(String),
     #[error("invalid value {value:?} for flag -{name}: {why}")]
@@ -124,12 +158,15 @@ impl Flags {
             let help = matches!(name, "h" | "help");
             return Err(if help { FlagError::Help } else { FlagError::Unknown(name.to_owned()) });
         };
+        if let Some(what) = flag.missing {
+            return Err(FlagError::Missing { name: flag.name, what });
+        }
         let value = match (flag.kind, value) {
             (_, Some(value)) => value.to_owned(),
             (Kind::Switch, None) => "true".to_owned(),
             (_, None) => rest.next().ok_or_else(|| FlagError::NoValue(name.to_owned()))?.clone(),
         };
-        check(flag, &value).map_err(|why| FlagError::Value { name: name.to_owned(), value: value.clone(), why })?;
+        flag.check(&value).map_err(|why| FlagError::Value { name: name.to_owned(), value: value.clone(), why })?;
         self.given.push((flag.name, value));
         Ok(())
     }
@@ -196,17 +233,6 @@ pub fn parse_bool(text: &str) -> Option<bool> {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
-    }
-}
-
-fn check(flag: &Flag, value: &str) -> Result<(), String> {
-    match flag.kind {
-        Kind::Text | Kind::Repeat => Ok(()),
-        Kind::Switch => parse_bool(value).map(drop).ok_or_else(|| "parse error".to_owned()),
-        Kind::Int => value.parse::<i64>().map(drop).map_err(|_| "parse error".to_owned()),
-        Kind::Duration => parse_duration(value).map(drop).map_err(|e| e.to_string()),
-        Kind::Pair if value.contains('=') => Ok(()),
-        Kind::Pair => Err(format!("missing = in KV pair: {value:?}")),
     }
 }
 

@@ -24,9 +24,13 @@ mod man;
 mod output;
 mod program;
 mod show;
+mod standard_output;
+mod title;
 mod token_file;
 mod ui;
 
+#[cfg(test)]
+mod strict_tests;
 #[cfg(test)]
 mod tests;
 
@@ -75,7 +79,17 @@ pub fn main(args: Vec<OsString>, binary: impl Binary) -> ExitCode {
             }
         }
     }
-    match run(&words, ui, Env::of_process()) {
+    if let Some((_, rest)) = words.split_first().and_then(|(_, words)| find(words)) {
+        title::hide(&words, words.len() - rest.len());
+    }
+    let env = match Env::of_process() {
+        Ok(env) => env,
+        Err(why) => {
+            ui.warn(&why);
+            return ExitCode::from(1);
+        }
+    };
+    match run(&words, ui, env) {
         Next::Exit(code) => ExitCode::from(code),
         Next::Serve(options) => binary.serve(*options),
         Next::Diagnose(options, mut ctx) => {
@@ -88,7 +102,7 @@ pub fn main(args: Vec<OsString>, binary: impl Binary) -> ExitCode {
 
 /// The version line the program claims under the name it was called with.
 pub fn version_line(argv0: &str) -> String {
-    Program::called(argv0).version_line(&Env::of_process())
+    Program::called(argv0).version_line(&Env::of_process().unwrap_or_default())
 }
 
 enum Next {
@@ -100,33 +114,48 @@ enum Next {
 fn run(words: &[String], mut ui: Ui, env: Env) -> Next {
     let (argv0, words) = words.split_first().map_or(("bulla", words), |(first, rest)| (first.as_str(), rest));
     let program = Program::called(argv0);
+    if let Some(code) = without_command(words, program, &env, &mut ui) {
+        return Next::Exit(ui.ended(code));
+    }
+    let Some((command, rest)) = find(words) else {
+        let code = no_command(words, program, &mut ui);
+        return Next::Exit(ui.ended(code));
+    };
+    match parse(command, rest, program, &mut ui) {
+        Ok((flags, args)) => start(command, flags, args, ui, env, program),
+        Err(code) => Next::Exit(ui.ended(code)),
+    }
+}
+
+/// What stands where a command would: `-version`, a shell's question how to go on, `-autocomplete-install`.
+fn without_command(words: &[String], program: Program, env: &Env, ui: &mut Ui) -> Option<u8> {
     if let [only] = words
         && matches!(only.as_str(), "-v" | "-version" | "--version")
     {
-        ui.say(&program.version_line(&env));
-        return Next::Exit(0);
+        ui.say(&program.version_line(env));
+        return Some(0);
     }
-    if let Some(candidates) = completion::asked(&env) {
+    if let Some(candidates) = completion::asked(env) {
         // bash names what it replaces behind the name of the command.
         let word = words.get(1).map(String::as_str);
         candidates.iter().for_each(|one| ui.say(&completion::behind(one, word)));
-        return Next::Exit(0);
+        return Some(0);
     }
-    if let [only] = words
-        && let Some(wanted) = install_flag(only)
-    {
-        return Next::Exit(install(&env, program, wanted, &mut ui));
-    }
-    let Some((command, rest)) = find(words) else { return Next::Exit(no_command(words, program, &mut ui)) };
+    let [only] = words else { return None };
+    install_flag(only).map(|wanted| install(env, program, wanted, ui))
+}
+
+/// A command's flags and words, or the exit code if it shall not run.
+fn parse(command: &Command, rest: &[String], program: Program, ui: &mut Ui) -> Result<(Flags, Vec<String>), u8> {
     let (flags, args) = match Flags::parse(rest, command.tables()) {
         Ok(parsed) => parsed,
         Err(FlagError::Help) => {
             ui.say(&help::command(program.name(), command));
-            return Next::Exit(0);
+            return Err(0);
         }
         Err(error) => {
             ui.warn(&error.to_string());
-            return Next::Exit(1);
+            return Err(1);
         }
     };
     if let Some(warning) = command::late_flags(&args) {
@@ -134,31 +163,31 @@ fn run(words: &[String], mut ui: Ui, env: Env) -> Next {
     }
     if let Err(complaint) = command.check_words(args.len()) {
         ui.warn(&complaint);
-        return Next::Exit(1);
+        return Err(1);
     }
-    match command.run {
-        Run::Server => {
-            let version = program.version_line(&env);
-            let claimed_version = program.claimed_version(&env);
-            let asked = ServerOptions::of(&flags, &env);
-            let options = ServerOptions { program: program.name(), version, claimed_version, ..asked };
-            Next::Serve(Box::new(options))
-        }
-        Run::Here(run) => match Ctx::new(flags, args, ui, env, program) {
-            Ok(mut ctx) => {
-                let done = run(&mut ctx);
-                Next::Exit(ended(done, &mut ctx.ui))
-            }
-            Err((mut ui, failure)) => Next::Exit(ended(Err(failure), &mut ui)),
-        },
-        Run::Diagnose => match Ctx::new(flags, args, ui, env, program) {
-            Ok(mut ctx) => match operator_diagnose::options(&ctx) {
-                Ok(options) => Next::Diagnose(options, Box::new(ctx)),
-                Err(failure) => Next::Exit(ended(Err(failure), &mut ctx.ui)),
-            },
-            Err((mut ui, failure)) => Next::Exit(ended(Err(failure), &mut ui)),
-        },
+    Ok((flags, args))
+}
+
+fn start(command: &Command, flags: Flags, args: Vec<String>, ui: Ui, env: Env, program: Program) -> Next {
+    if matches!(command.run, Run::Server) {
+        let version = program.version_line(&env);
+        let claimed_version = program.claimed_version(&env);
+        let asked = ServerOptions::of(&flags, &env);
+        let options = ServerOptions { program: program.name(), version, claimed_version, ..asked };
+        return Next::Serve(Box::new(options));
     }
+    let mut ctx = match Ctx::new(flags, args, ui, env, program) {
+        Ok(ctx) => ctx,
+        Err((mut ui, failure)) => return Next::Exit(ended(Err(failure), &mut ui)),
+    };
+    let done = match command.run {
+        Run::Here(run) => run(&mut ctx),
+        _ => match operator_diagnose::options(&ctx) {
+            Ok(options) => return Next::Diagnose(options, Box::new(ctx)),
+            Err(failure) => Err(failure),
+        },
+    };
+    Next::Exit(ended(done, &mut ctx.ui))
 }
 
 fn install_flag(word: &str) -> Option<Wanted> {
@@ -186,12 +215,13 @@ fn install(env: &Env, program: Program, wanted: Wanted, ui: &mut Ui) -> u8 {
 
 /// The exit code, after saying what went wrong if anything did.
 fn ended(done: failure::Done, ui: &mut Ui) -> u8 {
-    done.unwrap_or_else(|failure| {
+    let code = done.unwrap_or_else(|failure| {
         if !failure.text.is_empty() {
             ui.warn(&failure.text);
         }
         failure.code
-    })
+    });
+    ui.ended(code)
 }
 
 /// The command with the most words at the front, and the words behind it.

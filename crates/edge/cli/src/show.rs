@@ -11,6 +11,10 @@ use crate::{
 impl Ctx {
     /// Prints an envelope in the chosen format, with its warnings on standard error.
     pub fn show(&mut self, secret: &Secret) -> Done {
+        // Tokens and leased secrets are made for this one answer.
+        if secret.auth.is_some() || secret.wrap_info.is_some() || !secret.lease_id.is_empty() {
+            self.ui.once_only();
+        }
         if let Some(field) = self.field() {
             return self.show_field(secret, &field);
         }
@@ -54,9 +58,10 @@ impl Ctx {
             Format::Yaml => output::yaml(value),
             Format::Pretty => return Err(Failure::local("this output has no pretty format")),
         };
-        self.ui.bytes(text.as_bytes());
         if self.ui.out_is_terminal {
-            self.ui.bytes(b"\n");
+            self.ui.say(&text);
+        } else {
+            self.ui.bytes(text.as_bytes());
         }
         Ok(0)
     }

@@ -12,16 +12,16 @@ use std::{
 use crate::{Next, env::Env, run, ui::Ui};
 
 /// Method and target, status, body.
-type Canned = (&'static str, u16, &'static str);
+pub(crate) type Canned = (&'static str, u16, &'static str);
 
-struct Fake {
-    port: u16,
+pub(crate) struct Fake {
+    pub(crate) port: u16,
     /// `PUT /v1/x {"body":1}` and, behind it, headers of interest.
-    seen: Arc<Mutex<Vec<String>>>,
+    pub(crate) seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Fake {
-    fn answering(table: &'static [Canned]) -> Self {
+    pub(crate) fn answering(table: &'static [Canned]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -61,16 +61,19 @@ impl Fake {
         Self { port, seen }
     }
 
-    fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 }
 
 #[derive(Clone, Default)]
-struct Sink(Rc<RefCell<Vec<u8>>>);
+pub(crate) struct Sink(Rc<RefCell<Vec<u8>>>, Option<std::io::ErrorKind>);
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(kind) = self.1 {
+            return Err(kind.into());
+        }
         self.0.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -80,27 +83,36 @@ impl Write for Sink {
 }
 
 impl Sink {
-    fn text(&self) -> String {
+    pub(crate) fn failing(kind: std::io::ErrorKind) -> Self {
+        Self(Rc::default(), Some(kind))
+    }
+
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.borrow().clone()).unwrap()
     }
 }
 
-struct Ran {
-    code: u8,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: u8,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-fn ran_with(fake: &Fake, words: &[&str], input: &str) -> Ran {
+pub(crate) fn ran_with(fake: &Fake, words: &[&str], input: &str) -> Ran {
     ran_at(fake, words, input, "")
 }
 
 /// `home` is where the token file is; none if empty.
-fn ran_at(fake: &Fake, words: &[&str], input: &str, home: &str) -> Ran {
+pub(crate) fn ran_at(fake: &Fake, words: &[&str], input: &str, home: &str) -> Ran {
+    ran_in(fake, words, input, ("HOME", home), &Sink::default())
+}
+
+/// With one more variable in the environment, and output that may fail.
+pub(crate) fn ran_in(fake: &Fake, words: &[&str], input: &str, more: (&str, &str), out: &Sink) -> Ran {
     let address = format!("http://127.0.0.1:{}", fake.port);
-    let pairs = [("VAULT_ADDR", address.as_str()), ("BAO_TOKEN", "tok"), ("VAULT_MAX_RETRIES", "0"), ("HOME", home)];
+    let pairs = [("VAULT_ADDR", address.as_str()), ("BAO_TOKEN", "tok"), ("VAULT_MAX_RETRIES", "0"), more];
     let env = Env::from(pairs);
-    let (out, err) = (Sink::default(), Sink::default());
+    let err = Sink::default();
     let ui =
         Ui::of_test(Box::new(out.clone()), Box::new(err.clone()), Box::new(Cursor::new(input.as_bytes().to_vec())));
     let words: Vec<String> = std::iter::once("vault").chain(words.iter().copied()).map(str::to_owned).collect();
@@ -109,11 +121,11 @@ fn ran_at(fake: &Fake, words: &[&str], input: &str, home: &str) -> Ran {
     Ran { code, out: hide(out.text()), err: hide(err.text()) }
 }
 
-fn ran(fake: &Fake, words: &[&str]) -> Ran {
+pub(crate) fn ran(fake: &Fake, words: &[&str]) -> Ran {
     ran_with(fake, words, "")
 }
 
-const NONE: &[Canned] = &[];
+pub(crate) const NONE: &[Canned] = &[];
 
 const UNSEALED: &str = r#"{"type":"shamir","initialized":true,"sealed":false,"t":1,"n":1,"progress":0,"nonce":"",
     "version":"2.0.0-HEAD","build_date":"","migration":false,"cluster_name":"c","cluster_id":"i","recovery_seal":false,
@@ -206,7 +218,7 @@ fn dry_runs_send_nothing() {
     assert!(fake.seen().is_empty());
 }
 
-const V2: &str = r#"{"data":{"options":{"version":"2"},"path":"secret/"}}"#;
+pub(crate) const V2: &str = r#"{"data":{"options":{"version":"2"},"path":"secret/"}}"#;
 
 #[test]
 fn key_value_with_versions() {

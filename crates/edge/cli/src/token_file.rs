@@ -16,10 +16,17 @@ fn file(env: &Env) -> Option<PathBuf> {
     env.plain("HOME").map(|home| PathBuf::from(home).join(".vault-token"))
 }
 
-/// The stored token, if there is one that can be read.
-pub fn read(env: &Env) -> Option<Token> {
-    let text = zeroize::Zeroizing::new(fs::read_to_string(file(env)?).ok()?);
-    Token::parse(&text)
+/// The stored token; `None` if there is none.
+///
+/// # Errors
+/// In words, if there is something that cannot be read.
+pub fn read(env: &Env) -> Result<Option<Token>, String> {
+    let Some(file) = file(env) else { return Ok(None) };
+    match fs::read_to_string(&file) {
+        Ok(text) => Ok(Token::parse(&zeroize::Zeroizing::new(text))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(format!("cannot read {}: {e}", file.display())),
+    }
 }
 
 /// Stores a token. A crash leaves the old one or the new one.
@@ -49,16 +56,33 @@ mod tests {
 
     #[test]
     fn kept_private_and_replaced() {
-        let home = std::env::temp_dir().join(format!("bulla-token-file-{}", std::process::id()));
-        fs::create_dir_all(&home).unwrap();
-        let env = Env::from([("HOME", home.to_str().unwrap())]);
-        assert!(read(&env).is_none());
+        let home = tempfile::tempdir().unwrap();
+        let env = Env::from([("HOME", home.path().to_str().unwrap())]);
+        let file = home.path().join(".vault-token");
+        assert!(read(&env).unwrap().is_none());
+        // One that everybody can read is replaced, not written into; so is a link to somewhere else.
+        let elsewhere = home.path().join("elsewhere");
+        fs::write(&elsewhere, "").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
         for text in ["hvs.one", "hvs.two"] {
             write(&env, &Token::parse(text).unwrap()).unwrap();
-            assert_eq!(read(&env).unwrap().dangerous_expose(), text);
+            assert_eq!(read(&env).unwrap().unwrap().dangerous_expose(), text);
+            assert_eq!(fs::symlink_metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         }
-        assert_eq!(fs::metadata(home.join(".vault-token")).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
-        fs::remove_dir_all(home).unwrap();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"");
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        let env = Env::from([("HOME", home.path().to_str().unwrap())]);
+        let file = home.path().join(".vault-token");
+        fs::write(&file, b"\xff\xfe").unwrap();
+        assert!(read(&env).unwrap_err().contains(".vault-token"));
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert!(read(&env).is_err());
     }
 }

@@ -66,7 +66,7 @@ impl Client {
         loop {
             let outcome = self.attempt(request, &url).await?;
             let pause = match &outcome {
-                Ok(answer) if answer.status == StatusCode::TEMPORARY_REDIRECT && self.config.follow_redirects => {
+                Ok(answer) if is_redirect(answer.status) && self.config.follow_redirects => {
                     redirects += 1;
                     url = self.follow(request, &url, answer, redirects)?;
                     continue;
@@ -81,7 +81,10 @@ impl Client {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => {
                     let verb = request.method.verb();
-                    return outcome.map_err(|broken| ClientError::Transport { verb, url, why: broken.why });
+                    return match outcome {
+                        Ok(answer) => Ok(Answer { to: format!("{verb} {url}"), ..answer }),
+                        Err(broken) => Err(ClientError::Transport { verb, url, why: told(broken, request) }),
+                    };
                 }
             }
             done += 1;
@@ -94,7 +97,7 @@ impl Client {
     /// As [`Client::send`].
     pub async fn read(&self, request: &Request) -> Result<Option<Secret>, ClientError> {
         match self.send(request).await {
-            Ok(answer) => Ok(answer.secret()?),
+            Ok(answer) => answer.secret(),
             Err(ClientError::Api(api)) if api.status == 404 => Ok(lost_and_found(&api)),
             Err(error) => Err(error),
         }
@@ -105,7 +108,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn write(&self, method: Method, path: &str, body: &Json) -> Result<Option<Secret>, ClientError> {
-        Ok(self.send(&Request::new(method, path).json(body)).await?.secret()?)
+        self.send(&Request::new(method, path).json(body)).await?.secret()
     }
 
     async fn attempt(&self, request: &Request, url: &str) -> Result<Result<Answer, Broken>, ClientError> {
@@ -181,6 +184,23 @@ fn lost_and_found(api: &ApiError) -> Option<Secret> {
     let json = Json::parse(api.raw.as_ref()?.as_bytes()).ok()?;
     Some(Secret::from_json(&json)).filter(|secret| secret.data.is_some() || !secret.warnings.is_empty())
 }
+
+/// Those that established clients follow; all with the method kept, for a change must stay one.
+const fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 307 | 308)
+}
+
+/// A server that does not want so much closes the connection, and all that is seen of it is a broken pipe.
+fn told(broken: Broken, request: &Request) -> String {
+    let length = request.body.as_ref().map_or(0, |(body, _)| body.len());
+    if broken.before_sending || length < LARGE {
+        return broken.why;
+    }
+    format!("{} (the body has {length} bytes, which may be more than the server takes)", broken.why)
+}
+
+/// No ordinary request is as large.
+const LARGE: usize = 1 << 20;
 
 fn header_value(name: &str, value: &str) -> Result<HeaderValue, ClientError> {
     HeaderValue::from_str(value).map_err(|_| ClientError::Header(name.to_owned()))

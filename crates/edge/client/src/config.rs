@@ -17,7 +17,7 @@ pub struct Config {
     /// Bound of one attempt, from connecting to the last byte of the answer.
     pub timeout: Duration,
     pub retries: Retries,
-    /// Whether a standby's 307 is followed; else it is the answer.
+    /// Whether a standby's redirect is followed; else it is the answer.
     pub follow_redirects: bool,
 }
 

@@ -22,8 +22,12 @@ pub enum ClientError {
     Redirect { verb: &'static str, url: String, why: &'static str },
     #[error("header `{0}` is not valid")]
     Header(String),
-    #[error("the answer could not be read")]
-    Answer(#[from] JsonError),
+    #[error("{to}: the answer could not be read")]
+    Answer {
+        to: String,
+        #[source]
+        cause: JsonError,
+    },
 }
 
 impl ClientError {

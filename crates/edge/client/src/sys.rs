@@ -4,29 +4,42 @@ use serde::Deserialize;
 
 use crate::{Client, ClientError, Json, Method, Request};
 
-/// `sys/seal-status`, and what `sys/unseal` answers.
+/// `sys/seal-status`, and what `sys/unseal` answers. An answer that does not say whether the server is initialised and
+/// sealed is none: it must not pass for an open server.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
 pub struct SealStatus {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub kind: String,
     pub initialized: bool,
     pub sealed: bool,
     /// Shares needed.
+    #[serde(default)]
     pub t: u64,
     /// Shares that exist.
+    #[serde(default)]
     pub n: u64,
     /// Shares given in this round.
+    #[serde(default)]
     pub progress: u64,
+    #[serde(default)]
     pub nonce: String,
+    #[serde(default)]
     pub version: String,
+    #[serde(default)]
     pub commit_date: String,
+    #[serde(default)]
     pub build_date: String,
+    #[serde(default)]
     pub migration: bool,
+    #[serde(default)]
     pub cluster_name: String,
+    #[serde(default)]
     pub cluster_id: String,
+    #[serde(default)]
     pub recovery_seal: bool,
+    #[serde(default)]
     pub recovery_seal_type: String,
+    #[serde(default)]
     pub storage_type: String,
 }
 
@@ -87,8 +100,11 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn is_initialized(&self) -> Result<bool, ClientError> {
-        let answer = self.send(&Request::get("sys/init").once()).await?.json()?;
-        Ok(answer.as_ref().and_then(|json| json.get("initialized")).and_then(Json::as_bool).unwrap_or_default())
+        #[derive(Deserialize)]
+        struct Known {
+            initialized: bool,
+        }
+        self.typed(&Request::get("sys/init").once()).await.map(|known: Known| known.initialized)
     }
 
     /// Body: `key`, `reset`, `migrate`.
@@ -107,6 +123,6 @@ impl Client {
 
     async fn typed<T: for<'de> Deserialize<'de>>(&self, request: &Request) -> Result<T, ClientError> {
         let answer = self.send(request).await?;
-        serde_json::from_slice(&answer.body).map_err(|e| ClientError::Answer(crate::JsonError::Syntax(e)))
+        serde_json::from_slice(&answer.body).map_err(|e| answer.unreadable(crate::JsonError::Syntax(e)))
     }
 }

@@ -102,9 +102,47 @@ async fn refusals_are_not_repeated() {
 #[tokio::test]
 async fn redirects_keep_the_method() {
     let (active, seen) = server(vec![answer(200, "", "{}")]).await;
-    let (standby, _) = server(vec![answer(307, &format!("Location: {active}/v1/x\r\n"), "")]).await;
-    client(&standby).send(&Request::put("x", &Json::Null)).await.unwrap();
-    assert!(seen.lock().unwrap()[0].starts_with("PUT /v1/x HTTP/1.1"));
+    for (i, status) in [301, 302, 307, 308].into_iter().enumerate() {
+        let (standby, _) = server(vec![answer(status, &format!("Location: {active}/v1/x\r\n"), "")]).await;
+        client(&standby).send(&Request::put("x", &Json::Null)).await.unwrap();
+        assert!(seen.lock().unwrap()[i].starts_with("PUT /v1/x HTTP/1.1"), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_is_told_with_its_url() {
+    let (address, _) = server(vec![answer(200, "", "<html>")]).await;
+    let error = client(&address).read(&Request::get("x")).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("GET {address}/v1/x: the answer could not be read"));
+}
+
+#[tokio::test]
+async fn a_status_that_does_not_say_is_none() {
+    for body in ["[1]", r#"{"data":[1,2]}"#, r#"{"initialized":true}"#, r#"{"sealed":false}"#] {
+        let (address, _) = server(vec![answer(200, "", body)]).await;
+        assert!(matches!(client(&address).seal_status().await, Err(ClientError::Answer { .. })), "{body}");
+    }
+    let (address, _) = server(vec![answer(200, "", "{}")]).await;
+    assert!(client(&address).is_initialized().await.is_err());
+}
+
+#[tokio::test]
+async fn the_wrong_scheme_and_a_body_too_large_are_told_in_plain_words() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap().0;
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await
+    });
+    let told = client(&address).send(&Request::get("x").once()).await.unwrap_err();
+    assert!(told.to_string().contains("should the address begin with http://?"), "{told}");
+    let large = Json::text("x".repeat(64 << 20));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { drop(listener.accept().await) });
+    let told = client(&address).send(&Request::put("x", &large).once()).await.unwrap_err();
+    assert!(told.to_string().contains("more than the server takes"), "{told}");
 }
 
 #[tokio::test]

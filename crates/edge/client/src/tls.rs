@@ -106,14 +106,17 @@ impl OwnAuthority {
 
     /// The only thing wrong with it is that it is an authority's: names are looked at here, dates were before.
     fn is_named(&self, cert: &CertificateDer<'_>, name: &ServerName<'_>, error: &Error) -> Result<bool, Error> {
-        let Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else { return Ok(false) };
-        let only_that = matches!(cause.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity));
-        if !only_that || !self.named.iter().any(|named| named == cert) {
+        if !is_authoritys(error) || !self.named.iter().any(|named| named == cert) {
             return Ok(false);
         }
         verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
         Ok(true)
     }
+}
+
+fn is_authoritys(error: &Error) -> bool {
+    let Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else { return false };
+    matches!(cause.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 impl ServerCertVerifier for OwnAuthority {
@@ -127,6 +130,8 @@ impl ServerCertVerifier for OwnAuthority {
     ) -> Result<ServerCertVerified, Error> {
         match self.usual.verify_server_cert(cert, intermediates, name, ocsp, now) {
             Err(error) if self.is_named(cert, name, &error)? => Ok(ServerCertVerified::assertion()),
+            // Signed by itself, and not named: unknown, in the words for all that is.
+            Err(error) if is_authoritys(&error) => Err(CertificateError::UnknownIssuer.into()),
             verified => verified,
         }
     }
@@ -234,6 +239,7 @@ mod tests {
 
     #[test]
     fn another_authority_of_the_same_name_is_not() {
-        assert!(verify(OWN, OTHER, "localhost", NOW).is_err());
+        let error = verify(OWN, OTHER, "localhost", NOW).unwrap_err();
+        assert_eq!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer));
     }
 }

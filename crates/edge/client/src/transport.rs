@@ -56,7 +56,7 @@ impl Transport {
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await;
         let body = body.map_err(|e| Broken { why: chain(e.as_ref()), before_sending: false })?.to_bytes();
-        Ok(Answer { status: parts.status, headers: parts.headers, body })
+        Ok(Answer { to: String::new(), status: parts.status, headers: parts.headers, body })
     }
 
     fn secure(&self) -> Result<&Pool<HttpsConnector<HttpConnector>, Full<Bytes>>, ClientError> {
@@ -108,7 +108,25 @@ async fn send_on_socket(socket: &Path, request: http::Request<Full<Bytes>>) -> R
 fn broken(error: hyper_util::client::legacy::Error) -> Broken {
     // The pool's own words ("client error") help nobody; what lies below does.
     let cause = error.source().unwrap_or(&error);
-    Broken { why: chain(cause), before_sending: error.is_connect() }
+    let why = chain(cause);
+    let why = match advice(&why) {
+        Some(advice) => format!("{why} ({advice})"),
+        None => why,
+    };
+    Broken { why, before_sending: error.is_connect() }
+}
+
+/// What to do about errors whose own words are for those who know the protocols.
+fn advice(why: &str) -> Option<&'static str> {
+    if why.contains("InvalidContentType") {
+        Some("no TLS is spoken there; should the address begin with http://?")
+    } else if why.contains("invalid HTTP version") {
+        Some("no HTTP is spoken there; should the address begin with https://?")
+    } else if why.contains("UnknownIssuer") || why.contains("CaUsedAsEndEntity") {
+        Some("nobody who is trusted signed the server's certificate; name its authority with -ca-cert or VAULT_CACERT")
+    } else {
+        None
+    }
 }
 
 /// The error and its causes on one line: the innermost one is what helps.

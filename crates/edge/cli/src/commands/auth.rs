@@ -1,7 +1,5 @@
 //! `auth list`, `enable`, `disable`, `tune`, `move`, `help`.
 
-use bulla_client::Request;
-
 use super::{
     folder, generic,
     mounts::{self, Noun},
@@ -11,54 +9,24 @@ use crate::{
     command::{Command, Kind, Run},
     context::Ctx,
     failure::Done,
-    flags::Flag,
+    flags::{Flag, joined},
 };
 
 const fn command(name: &'static str, args: &'static str, about: &'static str, run: fn(&mut Ctx) -> Done) -> Command {
     Command { name, args, about, help: "", words: (1, 1), flags: &[], kind: Kind::Http, run: Run::Here(run) }
 }
 
+const SETTINGS: [Flag; 13] = joined(mounts::SETTINGS, [mounts::TOKEN_TYPE]);
+
 pub static COMMANDS: &[Command] = &[
     Command { words: (0, 0), kind: Kind::Format, ..command("auth list", "", "List auth methods", list) },
     Command {
-        flags: &[
-            Flag::text("path", "Where to mount it; its type if not given."),
-            mounts::DESCRIPTION,
-            mounts::DEFAULT_TTL,
-            mounts::MAX_TTL,
-            mounts::LISTING,
-            mounts::AUDIT_REQUEST,
-            mounts::AUDIT_RESPONSE,
-            mounts::PASSTHROUGH,
-            mounts::ALLOWED,
-            mounts::OPTIONS,
-            mounts::VERSION,
-            mounts::PLUGIN_VERSION,
-            mounts::TOKEN_TYPE,
-            Flag::text("plugin-name", "Name of the plugin, with the type `plugin`."),
-            Flag::switch("force-no-cache", "Read from storage every time."),
-            Flag::switch("local", "Not replicated."),
-            Flag::switch("seal-wrap", "Wrap its values by the seal, too."),
-            Flag::switch("external-entropy-access", "Take randomness from the seal."),
-        ],
+        flags: &joined::<13, 6, 19>(SETTINGS, mounts::MAKING),
         ..command("auth enable", "TYPE", "Mount an auth method", enable)
     },
     command("auth disable", "PATH", "Unmount an auth method; its tokens end", disable),
     Command {
-        flags: &[
-            mounts::DESCRIPTION,
-            mounts::DEFAULT_TTL,
-            mounts::MAX_TTL,
-            mounts::LISTING,
-            mounts::AUDIT_REQUEST,
-            mounts::AUDIT_RESPONSE,
-            mounts::PASSTHROUGH,
-            mounts::ALLOWED,
-            mounts::OPTIONS,
-            mounts::VERSION,
-            mounts::PLUGIN_VERSION,
-            mounts::TOKEN_TYPE,
-        ],
+        flags: &joined::<13, 4, 17>(SETTINGS, mounts::LOCKOUT),
         ..command("auth tune", "PATH", "Change an auth method's settings", tune)
     },
     Command {
@@ -73,16 +41,7 @@ fn list(ctx: &mut Ctx) -> Done {
 }
 
 fn enable(ctx: &mut Ctx) -> Done {
-    let word = ctx.arg(0).trim().to_owned();
-    let kind = match ctx.flags.filled("plugin-name") {
-        Some(plugin) if word == "plugin" => plugin.to_owned(),
-        _ => word,
-    };
-    let path = mounts::path_for(&ctx.flags, &kind);
-    let body = mounts::enable_body(&ctx.flags, &kind);
-    ctx.send(&format!("Error enabling {kind} auth"), Request::post(&format!("sys/auth/{path}"), &body))?;
-    ctx.ui.say(&format!("Success! Enabled {kind} auth method at: {path}"));
-    Ok(0)
+    mounts::enable(ctx, Noun::Auth)
 }
 
 fn disable(ctx: &mut Ctx) -> Done {

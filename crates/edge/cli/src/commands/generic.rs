@@ -112,7 +112,11 @@ fn send_data(ctx: &mut Ctx, method: Method) -> Done {
         (Request::new(method, &path).json(&data), format!("Error writing data to {path}"))
     };
     match ctx.write(&what, request)? {
-        Some(secret) => ctx.show(&secret),
+        Some(secret) => {
+            // It may have made what it shows: a secret id, a key.
+            ctx.ui.once_only();
+            ctx.show(&secret)
+        }
         None => written_to(ctx, &path),
     }
 }
@@ -156,7 +160,7 @@ fn path_help(ctx: &mut Ctx) -> Done {
 /// The server's own help on a path; shared with `auth help`.
 pub fn help_of(ctx: &mut Ctx, path: &str) -> Done {
     let answer = ctx.send("Error retrieving help", Request::get(path).query("help", "1"))?;
-    let json = answer.json().map_err(|e| Failure::of("Error retrieving help", e.into()))?.unwrap_or(Json::Null);
+    let json = answer.json().map_err(|e| Failure::of("Error retrieving help", e))?.unwrap_or(Json::Null);
     // Answers come bare or in an envelope.
     let help = json.get("help").or_else(|| json.get("data").and_then(|data| data.get("help")));
     if !ctx.is_table() {

@@ -173,7 +173,7 @@ fn patch(ctx: &mut Ctx) -> Done {
         let request = Request::patch(&path, &body(data.clone(), ctx.flags.int("cas")));
         match ctx.try_send(request)? {
             Ok(answer) => {
-                let secret = answer.secret().map_err(|e| Failure::of(&what, e.into()))?;
+                let secret = answer.secret().map_err(|e| Failure::of(&what, e))?;
                 return show_written(ctx, &path, secret);
             }
             // Without the capability or the verb there is still the long way, unless one was asked for.
@@ -185,7 +185,10 @@ fn patch(ctx: &mut Ctx) -> Done {
 }
 
 fn patch_by_rewriting(ctx: &mut Ctx, path: &str, changes: &Json) -> Done {
-    let old = ctx.read(&format!("Error doing pre-read at {path}"), Request::get(path))?;
+    // Neither wrapped nor printed: the command is about the write.
+    let question = Request::get(path);
+    ctx.dry_run_after(Some(&question), &Request::put(path, &body(changes.clone(), ctx.flags.int("cas"))))?;
+    let old = quiet_read(ctx, &question)?.map_err(|e| Failure::of(&format!("Error doing pre-read at {path}"), e))?;
     let old = old.as_ref().and_then(|secret| Some((secret.field("data")?, secret.field("metadata")?)));
     let Some((data, metadata)) = old else { return Err(nothing_at(path)) };
     let mut data = data.clone();

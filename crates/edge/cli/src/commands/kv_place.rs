@@ -50,7 +50,7 @@ fn mount_of(ctx: &mut Ctx, path: &str) -> Result<(String, bool), Failure> {
         Err(e) if e.status() == Some(404) => return Ok((String::new(), false)),
         Err(e) => return Err(Failure::of("", e)),
     };
-    let secret = answer.secret().map_err(|e| Failure::of("", e.into()))?.unwrap_or_default();
+    let secret = answer.secret().map_err(|e| Failure::of("", e))?.unwrap_or_default();
     let mount = secret.field("path").and_then(Json::as_str).unwrap_or_default().to_owned();
     let version = secret.field("options").and_then(|o| o.get("version")).and_then(Json::as_str);
     Ok((mount, version == Some("2")))

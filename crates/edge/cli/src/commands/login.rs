@@ -1,6 +1,6 @@
 //! `login`: exchange credentials for a token and remember it; `print token` shows what would be used.
 
-use bulla_client::{Auth, ClientError, Json, Request, Secret, Token};
+use bulla_client::{Auth, Json, Request, Secret, Token};
 use zeroize::Zeroizing;
 
 use super::{generic::data_from, tidy};
@@ -58,6 +58,9 @@ fn login(ctx: &mut Ctx) -> Done {
         return ctx.show(&secret);
     }
     let only = ctx.flags.on("token-only");
+    if only {
+        ctx.ui.once_only();
+    }
     let stored = !only && !ctx.flags.on("no-store");
     if stored {
         store(ctx, auth)?;
@@ -84,11 +87,16 @@ fn by_token(ctx: &mut Ctx) -> Result<Secret, Failure> {
     };
     let token = Token::parse(&token).ok_or_else(|| Failure::local("A token must be passed to login"))?;
     let request = Request::get("auth/token/lookup-self").with_token(token.duplicate());
+    ctx.dry_run(&request)?;
     let found = ctx.quietly(async |client| client.send(&request).await)?;
     let found = found
-        .and_then(|answer| answer.secret().map_err(ClientError::from))
+        .and_then(|answer| answer.secret())
         .map_err(|e| Failure::remote(format!("Error authenticating: error looking up token: {}", said(&e))))?;
-    Ok(as_auth(&token, &found.unwrap_or_default()))
+    match found.filter(|found| matches!(found.field("policies"), Some(Json::List(_)))) {
+        Some(found) => Ok(as_auth(&token, &found)),
+        // Whatever answered, it has not said that this is a token.
+        None => Err(Failure::remote("Error authenticating: error looking up token: the answer describes no token")),
+    }
 }
 
 /// What a lookup tells, in the shape of a login's answer.
@@ -134,12 +142,14 @@ fn by_method(ctx: &mut Ctx, method: &str) -> Result<Secret, Failure> {
 }
 
 fn named_login(ctx: &mut Ctx, mount: &str, data: &mut Json) -> Result<String, Failure> {
-    let user = data
-        .get("username")
-        .and_then(Json::as_str)
-        .map(str::to_owned)
-        .or_else(|| ctx.env.plain("LOGNAME").map(str::to_owned));
-    let user = user.ok_or_else(|| Failure::local("'username' must be specified"))?;
+    let user = match data.get("username") {
+        Some(Json::Text(name)) => name.clone(),
+        Some(_) => return Err(Failure::local("'username' must be one text")),
+        None => ctx.env.plain("LOGNAME").unwrap_or_default().to_owned(),
+    };
+    if user.is_empty() {
+        return Err(Failure::local("'username' must be specified"));
+    }
     let others = data.members().iter().filter(|(name, _)| name != "username").cloned();
     *data = Json::object(others);
     if data.get("password").is_none() {

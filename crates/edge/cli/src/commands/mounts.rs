@@ -31,25 +31,63 @@ impl Noun {
     }
 }
 
-pub const DESCRIPTION: Flag = Flag::text("description", "What it is for.");
-pub const DEFAULT_TTL: Flag = Flag::duration("default-lease-ttl", "Life of tokens and leases that ask for none.");
-pub const MAX_TTL: Flag = Flag::duration("max-lease-ttl", "Longest life of tokens and leases.");
-pub const LISTING: Flag = Flag::text("listing-visibility", "unauth to show the mount to everybody, or hidden.");
-pub const AUDIT_REQUEST: Flag =
-    Flag::repeat("audit-non-hmac-request-keys", "Request key to audit in the clear. May be given several times.");
-pub const AUDIT_RESPONSE: Flag =
-    Flag::repeat("audit-non-hmac-response-keys", "Response key to audit in the clear. May be given several times.");
-pub const PASSTHROUGH: Flag =
-    Flag::repeat("passthrough-request-headers", "Request header to hand to the plugin. May be given several times.");
-pub const ALLOWED: Flag =
-    Flag::repeat("allowed-response-headers", "Header the plugin may set. May be given several times.");
-pub const OPTIONS: Flag = Flag::pair("options", "key=value for the plugin. May be given several times.");
-pub const VERSION: Flag = Flag::int("version", "Version of the key/value store.");
-pub const PLUGIN_VERSION: Flag = Flag::text("plugin-version", "Version of the plugin.");
+const NO_IDENTITY_TOKENS: &str = "there are no identity tokens for plugins";
+
+/// What is set when a mount is made and changed later.
+pub const SETTINGS: [Flag; 12] = [
+    Flag::text("description", "What it is for."),
+    Flag::duration("default-lease-ttl", "Life of tokens and leases that ask for none."),
+    Flag::duration("max-lease-ttl", "Longest life of tokens and leases."),
+    Flag::text("listing-visibility", "unauth to show the mount to everybody, or hidden."),
+    Flag::repeat("audit-non-hmac-request-keys", "Request key to audit in the clear. May be given several times."),
+    Flag::repeat("audit-non-hmac-response-keys", "Response key to audit in the clear. May be given several times."),
+    Flag::repeat("passthrough-request-headers", "Request header to hand to the plugin. May be given several times."),
+    Flag::repeat("allowed-response-headers", "Header the plugin may set. May be given several times."),
+    Flag::pair("options", "key=value for the plugin. May be given several times."),
+    Flag::int("version", "Version of the key/value store."),
+    Flag::text("plugin-version", "Version of the plugin."),
+    Flag::text("identity-token-key", "Not available.").missing(NO_IDENTITY_TOKENS),
+];
+
+/// Of auth methods only.
 pub const TOKEN_TYPE: Flag = Flag::text("token-type", "Kind of token the method issues.");
 
-/// `enable`: the body both nouns send.
-pub fn enable_body(flags: &Flags, kind: &str) -> Json {
+/// Of secrets engines only.
+pub const KEYS: [Flag; 2] = [
+    Flag::repeat("allowed-managed-keys", "Managed key the engine may use. May be given several times."),
+    Flag::repeat("delegated-auth-accessors", "Not available.")
+        .missing("secrets engines cannot log in on behalf of others"),
+];
+
+/// What is set once, when a mount is made.
+pub const MAKING: [Flag; 6] = [
+    Flag::text("path", "Where to mount it; its type if not given."),
+    Flag::text("plugin-name", "Name of the plugin, with the type `plugin`."),
+    Flag::switch("force-no-cache", "Read from storage every time."),
+    Flag::switch("local", "Not replicated."),
+    Flag::switch("seal-wrap", "Wrap its values by the seal, too."),
+    Flag::switch("external-entropy-access", "Take randomness from the seal."),
+];
+
+/// `enable`.
+pub fn enable(ctx: &mut Ctx, noun: Noun) -> Done {
+    let word = ctx.arg(0).trim().to_owned();
+    let kind = match ctx.flags.filled("plugin-name") {
+        Some(plugin) if word == "plugin" => plugin.to_owned(),
+        _ => word,
+    };
+    let path = path_for(&ctx.flags, &kind);
+    let (what, done) = match noun {
+        Noun::Secrets => ("Error enabling".to_owned(), format!("Enabled the {kind} secrets engine")),
+        Noun::Auth => (format!("Error enabling {kind} auth"), format!("Enabled {kind} auth method")),
+    };
+    ctx.send(&what, Request::post(&format!("{}/{path}", noun.api()), &enable_body(&ctx.flags, &kind)))?;
+    ctx.ui.say(&format!("Success! {done} at: {path}"));
+    Ok(0)
+}
+
+/// The body both nouns send.
+fn enable_body(flags: &Flags, kind: &str) -> Json {
     let mut config = Json::object([
         ("default_lease_ttl", ttl(flags, "default-lease-ttl").unwrap_or_else(|| Json::text(""))),
         ("max_lease_ttl", ttl(flags, "max-lease-ttl").unwrap_or_else(|| Json::text(""))),
@@ -85,6 +123,10 @@ pub fn tune(ctx: &mut Ctx, noun: Noun) -> Done {
         body.set("description", Json::text(description));
     }
     add_settings(flags, &mut body);
+    let lockout = lockout(flags);
+    if !lockout.members().is_empty() {
+        body.set("user_lockout_config", lockout);
+    }
     let options = options(flags);
     if !options.members().is_empty() {
         body.set("options", options);
@@ -146,6 +188,7 @@ fn add_settings(flags: &Flags, json: &mut Json) {
         "audit-non-hmac-response-keys",
         "passthrough-request-headers",
         "allowed-response-headers",
+        "allowed-managed-keys",
     ] {
         if flags.knows(name) && flags.text(name).is_some() {
             json.set(&name.replace('-', "_"), Json::texts(&flags.split(name)));
@@ -156,6 +199,33 @@ fn add_settings(flags: &Flags, json: &mut Json) {
             json.set(&name.replace('-', "_"), Json::text(value));
         }
     }
+}
+
+/// Of auth methods: when names that fail too often are locked out, and for how long.
+pub const LOCKOUT: [Flag; 4] = [
+    Flag::int("user-lockout-threshold", "Failed logins after which a name is locked out."),
+    Flag::duration("user-lockout-duration", "How long it is locked out."),
+    Flag::duration("user-lockout-counter-reset-duration", "After how long failed logins are forgotten."),
+    Flag::switch("user-lockout-disable", "Lock nobody out."),
+];
+
+fn lockout(flags: &Flags) -> Json {
+    let mut json = Json::Object(Vec::new());
+    if !flags.knows("user-lockout-disable") {
+        return json;
+    }
+    if let Some(threshold) = flags.int("user-lockout-threshold") {
+        json.set("lockout_threshold", Json::text(threshold.to_string()));
+    }
+    for name in ["duration", "counter-reset-duration"] {
+        if let Some(time) = flags.duration(&format!("user-lockout-{name}")) {
+            json.set(&format!("lockout_{}", name.replace('-', "_")), Json::text(go_duration_text(time)));
+        }
+    }
+    if let Some(disabled) = flags.switch("user-lockout-disable") {
+        json.set("lockout_disable", Json::Bool(disabled));
+    }
+    json
 }
 
 fn options(flags: &Flags) -> Json {

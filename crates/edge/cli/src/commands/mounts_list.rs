@@ -24,7 +24,7 @@ pub fn list(ctx: &mut Ctx, noun: Noun) -> Done {
 /// A map of mounts by path, sorted. Answers hold it under `data`; older ones at the top.
 pub fn fetch(ctx: &mut Ctx, what: &str, path: &str) -> Result<Vec<(String, Json)>, Failure> {
     let answer = ctx.send(what, Request::get(path))?;
-    let json = answer.json().map_err(|e| Failure::of(what, e.into()))?.unwrap_or_default();
+    let json = answer.json().map_err(|e| Failure::of(what, e))?.unwrap_or_default();
     let data = json.get("data").filter(|data| !data.is_null()).unwrap_or(&json);
     let mut mounts: Vec<(String, Json)> =
         data.members().iter().filter(|(path, _)| path.ends_with('/')).cloned().collect();

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bulla_client::{InitAnswer, Json, Method, Request};
 use zeroize::Zeroizing;
 
-use super::status;
+use super::{operator_rounds::share, status};
 use crate::{
     command::{Command, Kind, Run},
     context::Ctx,
@@ -27,6 +27,9 @@ pub static COMMANDS: &[Command] = &[
             Flag::int("recovery-shares", "Shares of the recovery key, with a seal that unseals by itself."),
             Flag::int("recovery-threshold", "Recovery shares needed."),
             Flag::repeat("recovery-pgp-keys", "Files with public PGP keys for the recovery shares."),
+            Flag::int("stored-shares", "Accepted for the sake of scripts; the seal decides."),
+            Flag::switch("consul-auto", "Not available.").missing("servers are not looked up in Consul"),
+            Flag::text("consul-service", "Not available.").missing("servers are not looked up in Consul"),
             Flag::switch("status", "Tell whether it is initialised: exit code 0 if so, 2 if not."),
         ],
         kind: Kind::Format,
@@ -36,7 +39,8 @@ pub static COMMANDS: &[Command] = &[
         name: "operator unseal",
         args: "[KEY]",
         about: "Give one share of the unseal key",
-        help: "Without a word the share is asked for and not shown.",
+        help: "Without a word the share is asked for and not shown; with - it is read from standard input. A word can be \
+               seen by other users of the machine for a moment, and stays in the shell's history.",
         words: (0, 1),
         flags: &[
             Flag::switch("reset", "Forget the shares given so far."),
@@ -75,15 +79,13 @@ fn init(ctx: &mut Ctx) -> Done {
         return init_status(ctx);
     }
     let request = init_request(ctx)?;
-    // Printed instead, if that was asked for.
-    if ctx.is_dry_run() {
-        return ctx.send("", Request::put("sys/init", &request.body)).map(|_| 0);
-    }
+    ctx.dry_run(&Request::put("sys/init", &request.body))?;
+    ctx.ui.must_arrive()?;
     let answer = ctx.quietly(async |client| client.init(&request.body).await)?;
     let answer = answer.map_err(|e| Failure::of("Error initializing", e))?;
     if ctx.is_table() {
         tell_keys(ctx, &answer, &request);
-        return Ok(0);
+        return complete(&answer);
     }
     ctx.show_json(&Json::object([
         ("unseal_keys_b64", Json::texts(&answer.keys_base64)),
@@ -95,7 +97,16 @@ fn init(ctx: &mut Ctx) -> Done {
         ("recovery_keys_shares", Json::int(request.recovery.0)),
         ("recovery_keys_threshold", Json::int(request.recovery.1)),
         ("root_token", Json::text(&answer.root_token)),
-    ]))
+    ]))?;
+    complete(&answer)
+}
+
+/// After all has been shown, whatever it is: it may be the only trace of keys.
+fn complete(answer: &InitAnswer) -> Done {
+    if answer.root_token.is_empty() || answer.keys_base64.is_empty() && answer.recovery_keys_base64.is_empty() {
+        return Err(Failure::remote("Error initializing: the server's answer lacks shares or the root token"));
+    }
+    Ok(0)
 }
 
 struct InitRequest {
@@ -106,7 +117,11 @@ struct InitRequest {
 
 fn init_request(ctx: &mut Ctx) -> Result<InitRequest, Failure> {
     // Whoever does not say gets what fits the seal: shares for shamir, recovery shares where the seal unseals itself.
-    let seal = ctx.quietly(async |client| client.seal_status().await)?.map(|status| status.kind).unwrap_or_default();
+    let seal = if ctx.is_dry_run() {
+        String::new()
+    } else {
+        ctx.quietly(async |client| client.seal_status().await)?.map(|status| status.kind).unwrap_or_default()
+    };
     let itself = !matches!(seal.as_str(), "" | "shamir");
     let flags = &ctx.flags;
     let pair = |shares: &str, threshold: &str, usual: (i64, i64)| {
@@ -163,6 +178,7 @@ fn base64_inside(text: &str) -> Option<String> {
 }
 
 fn init_status(ctx: &mut Ctx) -> Done {
+    ctx.dry_run(&Request::get("sys/init"))?;
     let known = ctx.quietly(async |client| client.is_initialized().await)?;
     let known =
         known.map_err(|e| Failure::local(format!("Error checking init status: {}", crate::failure::said(&e))))?;
@@ -202,11 +218,7 @@ fn unseal(ctx: &mut Ctx) -> Done {
     if ctx.flags.on("reset") {
         return offer(ctx, &Json::object([("reset", Json::Bool(true))]));
     }
-    let key = match ctx.args.first().map(String::as_str) {
-        None => ctx.ask_hidden("Unseal Key (will be hidden): ")?,
-        Some("-") => ctx.ui.input().map_err(Failure::local)?,
-        Some(word) => Zeroizing::new(word.to_owned()),
-    };
+    let key = share(ctx, "Unseal Key (will be hidden): ")?;
     let mut body = Json::object([("key", Json::text(key.trim()))]);
     if ctx.flags.on("migrate") {
         body.set("migrate", Json::Bool(true));
@@ -215,9 +227,7 @@ fn unseal(ctx: &mut Ctx) -> Done {
 }
 
 fn offer(ctx: &mut Ctx, body: &Json) -> Done {
-    if ctx.is_dry_run() {
-        return ctx.send("", Request::put("sys/unseal", body)).map(|_| 0);
-    }
+    ctx.dry_run(&Request::put("sys/unseal", body))?;
     let answer = ctx.quietly(async |client| client.unseal(body).await)?;
     let answer = answer.map_err(|e| Failure::of("Error unsealing", e))?;
     status::show(ctx, &answer)

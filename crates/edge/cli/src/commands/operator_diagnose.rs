@@ -61,7 +61,7 @@ pub fn options(ctx: &Ctx) -> Result<DiagnoseOptions, Failure> {
 pub fn show(ctx: &mut Ctx, found: &Check) -> Done {
     if ctx.is_table() {
         let text = diagnosis::text(found, &ctx.ui);
-        ctx.ui.say(&text);
+        ctx.ui.say_coloured(&text);
     } else {
         ctx.show_json(&diagnosis::json(found))?;
     }

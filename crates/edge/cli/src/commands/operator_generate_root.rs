@@ -20,7 +20,8 @@ pub static COMMANDS: &[Command] = &[Command {
     name: "operator generate-root",
     args: "[KEY]",
     about: "Make a root token from shares of the unseal key",
-    help: "Begin with -init, which prints a one-time password; then each holder gives a share; the encoded token at \
+    help: "Begin with -init, which prints a one-time password; then each holder gives a share (asked for and not \
+               shown, or from standard input with -); the encoded token at \
                the end is decoded with -decode and -otp.",
     words: (0, 1),
     flags: &[
@@ -28,9 +29,11 @@ pub static COMMANDS: &[Command] = &[Command {
         CANCEL,
         STATUS,
         NONCE,
-        Flag::text("decode", "Encoded token to decode; needs -otp."),
+        Flag::text("decode", "Encoded token to decode; needs -otp. With - it is read from standard input."),
         Flag::text("otp", "One-time password."),
         Flag::switch("generate-otp", "Make a one-time password and print it."),
+        Flag::switch("dr-token", "Not available.").missing("there is no disaster recovery replication"),
+        Flag::switch("recovery-token", "Not available.").missing("there are no recovery tokens"),
         Flag::text("pgp-key", "File with a public PGP key to encrypt the token with instead."),
     ],
     kind: Kind::Format,
@@ -41,8 +44,9 @@ pub static COMMANDS: &[Command] = &[Command {
 const PLACES: (&str, &str) = ("sys/generate-root-token", "sys/generate-root");
 
 fn generate_root(ctx: &mut Ctx) -> Done {
-    if let Some(encoded) = ctx.flags.filled("decode") {
-        let (encoded, otp) = (encoded.to_owned(), ctx.flags.filled("otp").unwrap_or_default().to_owned());
+    if let Some(encoded) = ctx.flags.filled("decode").map(str::to_owned) {
+        let otp = Zeroizing::new(ctx.flags.filled("otp").unwrap_or_default().to_owned());
+        let encoded = if encoded == "-" { ctx.ui.input().map_err(Failure::local)?.to_string() } else { encoded };
         return decode(ctx, &encoded, &otp);
     }
     let base = place(ctx, PLACES.0, PLACES.1, "attempt")?;
@@ -72,6 +76,7 @@ fn generate_root(ctx: &mut Ctx) -> Done {
     if let Some(file) = flags.filled("pgp-key") {
         body.set("pgp_key", Json::text(pgp_keys(&[file.to_owned()])?.swap_remove(0)));
     }
+    ctx.ui.once_only();
     let status = fetch(ctx, "Error initializing root generation", Request::put(&attempt, &body))?;
     show_generation(ctx, &status)
 }
@@ -109,6 +114,7 @@ fn decode(ctx: &mut Ctx, encoded: &str, otp: &str) -> Done {
     if otp.is_empty() {
         return Err(Failure::local("Missing otp: use -otp to supply it"));
     }
+    ctx.ui.once_only();
     let token = decoded(encoded, otp).map_err(|why| Failure::local(format!("Error decoding root token: {why}")))?;
     if ctx.is_table() {
         ctx.ui.say(&token);

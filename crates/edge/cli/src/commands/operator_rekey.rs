@@ -19,7 +19,7 @@ pub static COMMANDS: &[Command] = &[Command {
     name: "operator rekey",
     args: "[KEY]",
     about: "Split the unseal key anew",
-    help: "Begin with -init, then each holder gives a share.",
+    help: "Begin with -init, then each holder gives a share: asked for and not shown, or from standard input with -.",
     words: (0, 1),
     flags: &[
         INIT,

@@ -33,24 +33,41 @@ pub fn give_share(
     update_path: &str,
     noun: &str,
 ) -> Result<Json, Failure> {
+    if ctx.is_dry_run() {
+        let key = share(ctx, "")?;
+        let nonce = ctx.flags.filled("nonce").unwrap_or("NONCE").to_owned();
+        return fetch(ctx, what, giving(update_path, &key, nonce));
+    }
+    ctx.ui.must_arrive()?;
     let status = fetch(ctx, what, Request::get(status_path))?;
     if !status.get("started").and_then(Json::as_bool).unwrap_or_default() {
         return Err(Failure::local(format!("{noun} is not in progress; begin it with the -init flag")));
     }
     let nonce = ctx.flags.filled("nonce").map_or_else(|| member(&status, "nonce"), str::to_owned);
-    let key = match ctx.args.first().map(String::as_str) {
-        None => ctx.ask_hidden(&format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): "))?,
-        Some("-") => ctx.ui.input().map_err(Failure::local)?,
-        Some(word) => Zeroizing::new(word.to_owned()),
-    };
+    let key = share(ctx, &format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): "))?;
+    fetch(ctx, what, giving(update_path, &key, nonce))
+}
+
+fn giving(path: &str, key: &str, nonce: String) -> Request {
     let body = Json::object([("key", Json::text(key.trim())), ("nonce", Json::text(nonce))]);
-    fetch(ctx, what, Request::new(Method::Put, update_path).json(&body))
+    Request::new(Method::Put, path).json(&body)
+}
+
+/// The share that is given: the word, standard input for `-`, or typed unseen. Where the request is only printed nobody is
+/// asked, since what was typed unseen would then be shown.
+pub fn share(ctx: &mut Ctx, question: &str) -> Result<Zeroizing<String>, Failure> {
+    match ctx.args.first().map(String::as_str) {
+        None if ctx.is_dry_run() => Ok(Zeroizing::new("SHARE".to_owned())),
+        None => ctx.ask_hidden(question),
+        Some("-") => ctx.ui.input().map_err(Failure::local),
+        Some(word) => Ok(Zeroizing::new(word.to_owned())),
+    }
 }
 
 /// The answer's own members: bare, or under `data`.
 pub fn fetch(ctx: &mut Ctx, what: &str, request: Request) -> Result<Json, Failure> {
     let answer = ctx.send(what, request)?;
-    let json = answer.json().map_err(|e| Failure::of(what, e.into()))?.unwrap_or_default();
+    let json = answer.json().map_err(|e| Failure::of(what, e))?.unwrap_or_default();
     let data = json.get("data").filter(|data| !data.is_null() && json.get("nonce").is_none()).cloned();
     Ok(data.unwrap_or(json))
 }

@@ -1,6 +1,6 @@
 //! `status`, and how a seal status is shown.
 
-use bulla_client::{Json, Leader, SealStatus};
+use bulla_client::{Json, Leader, Request, SealStatus};
 
 use crate::{
     command::{Command, Kind, Run},
@@ -21,6 +21,7 @@ pub static COMMANDS: &[Command] = &[Command {
 }];
 
 fn status(ctx: &mut Ctx) -> Done {
+    ctx.dry_run(&Request::get("sys/seal-status"))?;
     let status = ctx.quietly(async |client| client.seal_status().await)?;
     let status = status.map_err(|e| Failure::local(format!("Error checking seal status: {}", said(&e))))?;
     show(ctx, &status)?;
@@ -43,102 +44,70 @@ pub fn show(ctx: &mut Ctx, status: &SealStatus) -> Done {
     ctx.show_json(&json(status, &leader))
 }
 
+/// Whether it is shown, its name, its value. The table and JSON have different orders and conditions; both are promises.
+type Line<'a, T> = (bool, &'a str, T);
+
 fn rows(status: &SealStatus, leader: &Leader) -> Vec<[String; 2]> {
-    let mut rows = Vec::new();
-    let mut row = |key: &str, value: String| rows.push([key.to_owned(), value]);
-    row("Seal Type", status.kind.clone());
-    if status.recovery_seal {
-        row("Recovery Seal Type", status.recovery_seal_type.clone());
-    }
-    row("Initialized", status.initialized.to_string());
-    row("Sealed", status.sealed.to_string());
-    row(if status.recovery_seal { "Total Recovery Shares" } else { "Total Shares" }, status.n.to_string());
-    row("Threshold", status.t.to_string());
-    if status.sealed {
-        row("Unseal Progress", format!("{}/{}", status.progress, status.t));
-        row("Unseal Nonce", status.nonce.clone());
-    }
-    if status.migration {
-        row("Seal Migration in Progress", "true".to_owned());
-    }
-    for (key, value) in [
-        ("Version", &status.version),
-        ("Commit Date", &status.commit_date),
-        ("Build Date", &status.build_date),
-        ("Storage Type", &status.storage_type),
-    ] {
-        if !value.is_empty() {
-            row(key, value.clone());
-        }
-    }
-    if !status.cluster_name.is_empty() && !status.cluster_id.is_empty() {
-        row("Cluster Name", status.cluster_name.clone());
-        row("Cluster ID", status.cluster_id.clone());
-    }
-    row("HA Enabled", leader.ha_enabled.to_string());
-    if leader.ha_enabled && !status.sealed {
-        row("HA Cluster", leader.leader_cluster_address.clone());
-        row("HA Mode", if leader.is_self { "active" } else { "standby" }.to_owned());
-        if leader.is_self && is_time(&leader.active_time) {
-            row("Active Since", leader.active_time.clone());
-        } else if !leader.is_self && !leader.leader_address.is_empty() {
-            row("Active Node Address", leader.leader_address.clone());
-        }
-    }
-    for (key, value) in
-        [("Raft Committed Index", leader.raft_committed_index), ("Raft Applied Index", leader.raft_applied_index)]
-    {
-        if value > 0 {
-            row(key, value.to_string());
-        }
-    }
-    rows
+    let has = |text: &String| !text.is_empty();
+    let (recovery, sealed) = (status.recovery_seal, status.sealed);
+    let in_cluster = has(&status.cluster_name) && has(&status.cluster_id);
+    let (ha, active) = (leader.ha_enabled && !sealed, leader.is_self);
+    let shares = if recovery { "Total Recovery Shares" } else { "Total Shares" };
+    let lines: [Line<'_, String>; 22] = [
+        (true, "Seal Type", status.kind.clone()),
+        (recovery, "Recovery Seal Type", status.recovery_seal_type.clone()),
+        (true, "Initialized", status.initialized.to_string()),
+        (true, "Sealed", sealed.to_string()),
+        (true, shares, status.n.to_string()),
+        (true, "Threshold", status.t.to_string()),
+        (sealed, "Unseal Progress", format!("{}/{}", status.progress, status.t)),
+        (sealed, "Unseal Nonce", status.nonce.clone()),
+        (status.migration, "Seal Migration in Progress", "true".to_owned()),
+        (has(&status.version), "Version", status.version.clone()),
+        (has(&status.commit_date), "Commit Date", status.commit_date.clone()),
+        (has(&status.build_date), "Build Date", status.build_date.clone()),
+        (has(&status.storage_type), "Storage Type", status.storage_type.clone()),
+        (in_cluster, "Cluster Name", status.cluster_name.clone()),
+        (in_cluster, "Cluster ID", status.cluster_id.clone()),
+        (true, "HA Enabled", leader.ha_enabled.to_string()),
+        (ha, "HA Cluster", leader.leader_cluster_address.clone()),
+        (ha, "HA Mode", if active { "active" } else { "standby" }.to_owned()),
+        (ha && active && is_time(&leader.active_time), "Active Since", leader.active_time.clone()),
+        (ha && !active && has(&leader.leader_address), "Active Node Address", leader.leader_address.clone()),
+        (leader.raft_committed_index > 0, "Raft Committed Index", leader.raft_committed_index.to_string()),
+        (leader.raft_applied_index > 0, "Raft Applied Index", leader.raft_applied_index.to_string()),
+    ];
+    lines.into_iter().filter(|line| line.0).map(|(_, key, value)| [key.to_owned(), value]).collect()
 }
 
 fn json(status: &SealStatus, leader: &Leader) -> Json {
-    let mut json = Json::object([
-        ("type", Json::text(&status.kind)),
-        ("initialized", Json::Bool(status.initialized)),
-        ("sealed", Json::Bool(status.sealed)),
-        ("t", Json::int(status.t)),
-        ("n", Json::int(status.n)),
-        ("progress", Json::int(status.progress)),
-        ("nonce", Json::text(&status.nonce)),
-        ("version", Json::text(&status.version)),
-        ("commit_date", Json::text(&status.commit_date)),
-        ("migration", Json::Bool(status.migration)),
-    ]);
-    let mut add = |name: &str, value: Json, present: bool| {
-        if present {
-            json.set(name, value);
-        }
-    };
-    let text = |value: &String| (Json::text(value), !value.is_empty());
-    for (name, value) in [("cluster_name", &status.cluster_name), ("cluster_id", &status.cluster_id)] {
-        let (value, present) = text(value);
-        add(name, value, present);
-    }
-    add("recovery_seal", Json::Bool(status.recovery_seal), true);
-    for (name, value) in [("recovery_seal_type", &status.recovery_seal_type), ("storage_type", &status.storage_type)] {
-        let (value, present) = text(value);
-        add(name, value, present);
-    }
-    add("build_date", Json::text(&status.build_date), true);
-    add("ha_enabled", Json::Bool(leader.ha_enabled), true);
-    add("is_self", Json::Bool(true), leader.is_self);
-    add("active_time", Json::text(&leader.active_time), is_time(&leader.active_time));
-    for (name, value) in
-        [("leader_address", &leader.leader_address), ("leader_cluster_address", &leader.leader_cluster_address)]
-    {
-        let (value, present) = text(value);
-        add(name, value, present);
-    }
-    for (name, value) in
-        [("raft_committed_index", leader.raft_committed_index), ("raft_applied_index", leader.raft_applied_index)]
-    {
-        add(name, Json::int(value), value > 0);
-    }
-    json
+    let text = |name, value: &String| (!value.is_empty(), name, Json::text(value));
+    let lines: [Line<'_, Json>; 23] = [
+        (true, "type", Json::text(&status.kind)),
+        (true, "initialized", Json::Bool(status.initialized)),
+        (true, "sealed", Json::Bool(status.sealed)),
+        (true, "t", Json::int(status.t)),
+        (true, "n", Json::int(status.n)),
+        (true, "progress", Json::int(status.progress)),
+        (true, "nonce", Json::text(&status.nonce)),
+        (true, "version", Json::text(&status.version)),
+        (true, "commit_date", Json::text(&status.commit_date)),
+        (true, "migration", Json::Bool(status.migration)),
+        text("cluster_name", &status.cluster_name),
+        text("cluster_id", &status.cluster_id),
+        (true, "recovery_seal", Json::Bool(status.recovery_seal)),
+        text("recovery_seal_type", &status.recovery_seal_type),
+        text("storage_type", &status.storage_type),
+        (true, "build_date", Json::text(&status.build_date)),
+        (true, "ha_enabled", Json::Bool(leader.ha_enabled)),
+        (leader.is_self, "is_self", Json::Bool(true)),
+        (is_time(&leader.active_time), "active_time", Json::text(&leader.active_time)),
+        text("leader_address", &leader.leader_address),
+        text("leader_cluster_address", &leader.leader_cluster_address),
+        (leader.raft_committed_index > 0, "raft_committed_index", Json::int(leader.raft_committed_index)),
+        (leader.raft_applied_index > 0, "raft_applied_index", Json::int(leader.raft_applied_index)),
+    ];
+    Json::object(lines.into_iter().filter(|line| line.0).map(|(_, name, value)| (name, value)))
 }
 
 fn is_time(text: &str) -> bool {

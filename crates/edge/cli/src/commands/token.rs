@@ -32,6 +32,7 @@ pub static COMMANDS: &[Command] = &[
             Flag::text("role", "Role to create it from."),
             Flag::text("type", "service or batch."),
             Flag::text("entity-alias", "Alias of the entity to tie it to; needs a role that allows it."),
+            Flag::switch("inline-auth", "Not available.").missing("requests cannot log in on their way"),
             Flag::repeat("policy", "Policy it gets. May be given several times."),
             Flag::pair("metadata", "key=value to keep with it and in the audit log. May be given several times."),
         ],

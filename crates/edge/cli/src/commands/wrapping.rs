@@ -33,7 +33,10 @@ fn unwrap(ctx: &mut Ctx) -> Done {
         None => Request::put("sys/wrapping/unwrap", &Json::Object(Vec::new())),
     };
     match ctx.write("Error unwrapping", request)? {
-        Some(secret) => ctx.show(&secret),
+        Some(secret) => {
+            ctx.ui.once_only();
+            ctx.show(&secret)
+        }
         None => Err(Failure::remote("Could not find wrapped response")),
     }
 }

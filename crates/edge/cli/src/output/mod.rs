@@ -10,7 +10,7 @@ mod yaml;
 
 pub use secret::{cell, map_rows, raw_field, secret_json, secret_rows};
 pub use table::{columns, table};
-pub use text::{display, go_time, human_seconds, looks_like_duration, quoted_list, titled, wrap};
+pub use text::{display, go_time, harmless, human_seconds, looks_like_duration, quoted_list, titled, wrap};
 pub use yaml::yaml;
 
 /// The value of `-format`.

@@ -1,5 +1,7 @@
 //! Single values as text, the way Go prints them, because that is what scripts have learned to cut apart.
 
+use std::borrow::Cow;
+
 use bulla_client::Json;
 use bulla_types::go_duration_text;
 
@@ -90,6 +92,24 @@ pub fn wrap(text: &str, indent: usize) -> String {
     lines.join("\n")
 }
 
+/// For a terminal: control characters as they are written, for they could move what was said before, or answer in the
+/// user's name. What a server sends may be anybody's.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |(i, c): (usize, char)| match c {
+        '\n' | '\t' => false,
+        '\r' => !text[i + 1..].starts_with('\n'),
+        other => other.is_control(),
+    };
+    if !text.char_indices().any(is_harmful) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for (i, c) in text.char_indices() {
+        if is_harmful((i, c)) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown.into()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -132,5 +152,11 @@ mod tests {
     fn times() {
         assert_eq!(go_time("2026-11-24T16:16:42.5Z"), "2026-11-24 16:16:42.5 +0000 UTC");
         assert_eq!(go_time("2026-11-24T16:16:42+01:00"), "2026-11-24 16:16:42 +0100 +0100");
+    }
+
+    #[test]
+    fn a_terminal_is_not_commanded() {
+        assert_eq!(harmless("a\n\tb\r\nü"), "a\n\tb\r\nü");
+        assert_eq!(harmless("\x1b]0;x\x07\u{9b}2J\rb\x08"), "\\u{1b}]0;x\\u{7}\\u{9b}2J\\rb\\u{8}");
     }
 }
