@@ -41,7 +41,7 @@ pub fn room(folder: &Path) -> Option<(u64, u64)> {
 }
 
 /// The folder a file is in; relative names are in the working directory.
-fn parent(file: &Path) -> PathBuf {
+pub fn parent(file: &Path) -> PathBuf {
     match file.parent() {
         Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
         Some(folder) => folder.to_path_buf(),

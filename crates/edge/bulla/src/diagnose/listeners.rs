@@ -3,7 +3,7 @@
 use super::{certificate, files};
 use crate::config::Config;
 use bulla_cli::Check;
-use bulla_http::{Address, ForwardedFor, ProxyTrust, Settings};
+use bulla_http::{Address, ForwardedFor, ProxyTrust, Settings, SocketPlace};
 use std::io::ErrorKind;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::Path;
@@ -107,10 +107,33 @@ fn port(address: &str, running: Option<u32>) -> Check {
 
 fn socket(path: &Path, running: Option<u32>) -> Check {
     let name = "Socket";
-    match (files::can_write(path), path.exists(), running) {
-        (Err(problem), ..) => Check::broken(name, problem, "Make the folder and let the server's user write there."),
-        (Ok(()), true, Some(process)) => Check::fine(name, format!("there, made by process {process} it seems")),
-        (Ok(()), true, None) => Check::fine(name, "left over; a server replaces it"),
-        (Ok(()), false, _) => Check::fine(name, "can be made"),
+    let place = match place(path) {
+        Ok(place) => place,
+        Err(problem) if problem.kind() == ErrorKind::AddrInUse => return socket_in_use(name, running),
+        Err(problem) => {
+            let advice = "Name another path, or move away what is there: only a socket that nobody uses is replaced.";
+            return Check::broken(name, problem.to_string(), advice);
+        }
+    };
+    if let Err(problem) = files::can_make_in(&files::parent(path)) {
+        return Check::broken(name, problem, "Make the folder and let the server's user write there.");
     }
+    match place {
+        SocketPlace::Leftover => Check::fine(name, "left over; a server replaces it"),
+        SocketPlace::Free => Check::fine(name, "can be made"),
+    }
+}
+
+fn socket_in_use(name: &str, running: Option<u32>) -> Check {
+    match running {
+        Some(process) => Check::fine(name, format!("in use, as is the store, by process {process} it seems")),
+        None => {
+            Check::broken(name, "in use by another program", "Stop it, or listen on another path. `ss -lxp` names it.")
+        }
+    }
+}
+
+/// Looked at as a server does, which never waits for an answer.
+fn place(path: &Path) -> std::io::Result<SocketPlace> {
+    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(SocketPlace::at(path))
 }
