@@ -33,8 +33,9 @@ pub fn run(options: &Options, environment: &Environment) -> ExitCode {
 
 fn start(options: &Options, environment: &Environment) -> Result<(), StartError> {
     let mut config = assemble(options, environment)?;
-    if let Some(tls) = options.dev.as_ref().and_then(|dev| dev.tls.as_ref()) {
-        config.listeners[0].tls = Some(dev::make_certificates(tls)?);
+    let made = options.dev.as_ref().and_then(|dev| dev.tls.as_ref()).map(dev::make_certificates).transpose()?;
+    if let Some(certificates) = &made {
+        config.listeners[0].tls = Some(certificates.settings.clone());
     }
     let json = config.log_format.as_deref() == Some("json");
     let log = Log::start(config.log_level.as_deref().unwrap_or("info"), json, config.log_file.clone())?;

@@ -83,7 +83,7 @@ fn certificates() {
     let made = |name: &str| {
         let at = folder.path().join(name);
         let tls = crate::options::DevTls { folder: Some(at.clone()), names: vec![] };
-        crate::dev::make_certificates(&tls).unwrap()
+        crate::dev::make_certificates(&tls).unwrap().settings
     };
     let (one, other) = (made("one"), made("other"));
     let with = |certificate: &PathBuf, key: &PathBuf| {
@@ -144,4 +144,34 @@ fn proxies_that_are_believed() {
     assert!(told.message.contains("`10.0.0.0/40` is no address and no network in CIDR notation"), "{told:?}");
     let silent = with("x_forwarded_for_hop_skips = 1");
     assert_eq!(verdict(&silent, "Keys"), Verdict::Doubtful);
+}
+
+#[test]
+fn sockets_are_replaced_only_when_nobody_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |name: &str| {
+        let block = format!(
+            "storage \"inmem\" {{}}\nlistener \"unix\" {{\n  address = \"FOLDER/{name}\"\n  tls_disable = true\n}}\n"
+        );
+        diagnose(folder.path(), &block, &[])
+    };
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("file"), "mine").unwrap();
+    std::os::unix::fs::symlink(at("nothing"), at("link")).unwrap();
+    let listening = std::os::unix::net::UnixListener::bind(at("live")).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(at("dead")).unwrap());
+    for (name, expected, word) in [
+        ("file", Verdict::Broken, "a file"),
+        ("link", Verdict::Broken, "a symbolic link"),
+        ("live", Verdict::Broken, "in use"),
+        ("dead", Verdict::Fine, "left over"),
+        ("new", Verdict::Fine, "can be made"),
+        ("no/folder", Verdict::Broken, "nothing can be made"),
+    ] {
+        let check = with(name);
+        let told = part(&check, "Socket").unwrap();
+        assert!(told.verdict == expected && told.message.contains(word), "{name}: {told:?}");
+    }
+    assert_eq!(std::fs::read_to_string(at("file")).unwrap(), "mine");
+    drop(listening);
 }
