@@ -175,3 +175,37 @@ fn sockets_are_replaced_only_when_nobody_answers() {
     assert_eq!(std::fs::read_to_string(at("file")).unwrap(), "mine");
     drop(listening);
 }
+
+#[test]
+fn two_listeners_in_one_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let with = |one: &str, other: &str| {
+        let block = |rest: &str| format!("listener {rest}\n tls_disable = true\n}}\n");
+        let text = format!("storage \"inmem\" {{}}\n{}{}", block(one), block(other));
+        let check = diagnose(folder.path(), &text, &[]);
+        part(&check, "Check Listener").unwrap().parts[1].parts[0].clone()
+    };
+    let tcp = |host: &str| format!("\"tcp\" {{\n address = \"{host}:{free}\"");
+    let unix = "\"unix\" {\n address = \"FOLDER/s\"";
+    for (one, other) in [(&*tcp("127.0.0.1"), &*tcp("127.0.0.1")), (&tcp("0.0.0.0"), &tcp("127.0.0.1")), (unix, unix)] {
+        let told = with(one, other);
+        assert!(told.verdict == Verdict::Broken && told.message.contains("another listener of this"), "{told:?}");
+    }
+    assert_eq!(with(unix, &tcp("127.0.0.1")).verdict, Verdict::Fine);
+    let any = "\"tcp\" {\n address = \"127.0.0.1:0\"";
+    assert_eq!(with(any, any).verdict, Verdict::Fine);
+}
+
+#[test]
+fn what_a_server_would_not_start_with() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, word) in [("log_level = \"bogus\"", "bogus"), ("audit \"nosuch\" \"a\" {}", "nosuch")] {
+        let check = diagnose(folder.path(), &format!("{LOCAL}{line}\n"), &[]);
+        let told = part(&check, "Completeness").unwrap();
+        assert!(told.verdict == Verdict::Broken && told.message.contains(word), "{told:?}");
+    }
+    let check = diagnose(folder.path(), &LOCAL.replace("FOLDER/store", "/proc/x"), &[]);
+    let told = part(&check, "Store").unwrap();
+    assert!(told.verdict == Verdict::Broken && told.message.contains("kernel"), "{told:?}");
+}
