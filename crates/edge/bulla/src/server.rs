@@ -40,6 +40,7 @@ fn start(options: &Options, environment: &Environment) -> Result<(), StartError>
     let json = config.log_format.as_deref().is_some_and(|format| format.eq_ignore_ascii_case("json"));
     let log = Log::start(config.log_level.as_deref().unwrap_or("info"), json, config.log_file.clone())?;
     config.warnings.iter().for_each(|line| tracing::warn!("{line}"));
+    options.idle.iter().for_each(|flag| tracing::warn!("-{flag} has no effect in this version"));
     for gap in bulla_secret::harden_process() {
         tracing::warn!("{gap}");
     }
@@ -151,12 +152,12 @@ async fn reload(options: &Options, environment: &Environment, log: &Log, running
 fn announce(config: &Config, listeners: &[Listener], ready: Option<&(&DevOptions, Ready)>) {
     let mut text = String::from("==> Bulla server configuration:\n\n");
     let mut line = |name: &str, value: &str| text.push_str(&format!("{name:>20}: {value}\n"));
-    line("Api Address", config.api_addr.as_deref().unwrap_or_default());
+    line("Api Address", config.api_addr.as_deref().filter(|address| !address.is_empty()).unwrap_or("not configured"));
     for (number, listener) in listeners.iter().enumerate() {
         line(&format!("Listener {}", number + 1), &listener.address());
     }
     line("Log Level", config.log_level.as_deref().unwrap_or("info"));
-    line("Storage", if matches!(config.storage, Some(Storage::Disk(_))) { "file" } else { "inmem" });
+    line("Storage", if matches!(config.storage, Some(Storage::Disk(_))) { "disk" } else { "inmem" });
     line("Version", concat!("Bulla v", env!("CARGO_PKG_VERSION")));
     if let Some((dev, ready)) = ready {
         if dev.store_token {
