@@ -326,7 +326,7 @@ fn a_pipe_is_read_if_somebody_writes_and_not_waited_for_if_nobody_does() {
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let start = std::time::Instant::now();
-    let problem = read(&[pipe.clone()], &Environment::default()).unwrap_err().to_string();
+    let problem = read(std::slice::from_ref(&pipe), &Environment::default()).unwrap_err().to_string();
     assert!(problem.contains("nobody writes") && start.elapsed() < Duration::from_secs(20), "{problem}");
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
