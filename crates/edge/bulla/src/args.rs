@@ -46,6 +46,7 @@ fn options(asked: &ServerOptions) -> Result<Options, &'static str> {
         log_format: asked.log_format.clone(),
         log_file: asked.log_file.clone(),
         claimed_version: asked.claimed_version.clone(),
+        idle: asked.idle.clone(),
     })
 }
 

@@ -9,6 +9,7 @@
 //! an error, since ignoring a whole block is never what was meant. Not here: what core does with it (`wiring`).
 
 mod environment;
+mod fitness;
 mod listener;
 mod lockout;
 mod proxies;
@@ -39,6 +40,8 @@ pub enum ConfigError {
     At { file: String, line: u32, problem: String },
     #[error("{0}")]
     Incomplete(&'static str),
+    #[error("{0}")]
+    Unfit(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +83,6 @@ pub struct Config {
     pub log_level: Option<String>,
     pub log_format: Option<String>,
     pub log_file: Option<PathBuf>,
-    pub plugin_directory: Option<PathBuf>,
     pub pid_file: Option<PathBuf>,
     pub disable_mlock: bool,
     pub ui: bool,
@@ -96,7 +98,7 @@ pub struct Config {
 
 impl Config {
     /// # Errors
-    /// A server needs a store and at least one listener.
+    /// A server needs a store and at least one listener, and does not start with what it cannot honour.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.storage.is_none() {
             return Err(ConfigError::Incomplete("A storage backend must be specified"));
@@ -104,7 +106,7 @@ impl Config {
         if self.listeners.is_empty() {
             return Err(ConfigError::Incomplete("at least one listener must be specified"));
         }
-        Ok(())
+        fitness::check(self)
     }
 
     /// What `sys/config/state/sanitized` may show: keys chosen here one by one, so that a new key is hidden until

@@ -4,16 +4,20 @@
 use crate::house::House;
 use crate::options::{DevOptions, DevSecret, DevTls};
 use crate::start::StartError;
+use bulla_cli::write_private;
 use bulla_core::{Answer, Outcome, Request};
 use bulla_http::{DevCertificates, TlsSettings};
 use bulla_kit::{Body, BodyLimits};
 use bulla_secret::SecretText;
 use bulla_types::{Operation, RequestPath, Time};
 use serde_json::{Value, json};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The file with the authority of a development server's certificate.
+const AUTHORITY: &str = "vault-ca.pem";
 
 /// What the operator of a development server is told.
 pub struct Ready {
@@ -90,26 +94,59 @@ fn text_at(value: &Value, pointer: &str) -> Result<String, StartError> {
     text.map(str::to_owned).ok_or_else(|| StartError::Dev(format!("the answer to sys/init has no {pointer}")))
 }
 
-/// Makes certificates and writes them where clients find them: `vault-ca.pem`, `vault-cert.pem`, `vault-key.pem`.
-pub fn make_certificates(tls: &DevTls) -> Result<TlsSettings, StartError> {
+/// Certificates of a development server, where clients find them.
+pub struct Certificates {
+    pub settings: TlsSettings,
+    /// Held as long as the files are needed: those of a folder made for them are removed with it.
+    _folder: Option<OwnFolder>,
+}
+
+/// Makes certificates and writes `vault-ca.pem`, `vault-cert.pem`, `vault-key.pem`.
+pub fn make_certificates(tls: &DevTls) -> Result<Certificates, StartError> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let made = DevCertificates::new(&tls.names, Time::from_unix(now))?;
     let fail = |e: std::io::Error| StartError::Dev(format!("certificates cannot be written: {e}"));
-    let folder = match &tls.folder {
-        Some(folder) => folder.clone(),
-        None => std::env::temp_dir().join(format!("vault-tls{}", std::process::id())),
+    let (folder, own) = match &tls.folder {
+        Some(folder) => {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
+            (std::path::absolute(folder).map_err(fail)?, None)
+        }
+        None => {
+            let own = OwnFolder::new(&std::env::temp_dir()).map_err(fail)?;
+            (own.0.clone(), Some(own))
+        }
     };
-    std::fs::create_dir_all(&folder).map_err(fail)?;
-    let (cert, key) = (folder.join("vault-cert.pem"), folder.join("vault-key.pem"));
-    write_private(&folder.join("vault-ca.pem"), &made.authority).map_err(fail)?;
-    write_private(&cert, &made.certificate).map_err(fail)?;
-    write_private(&key, &made.key).map_err(fail)?;
-    Ok(TlsSettings::new(cert, key))
+    let write = |name: &str, text: &str| {
+        let file = folder.join(name);
+        write_private(&file, text.as_bytes()).map_err(fail).map(|()| file)
+    };
+    write(AUTHORITY, &made.authority)?;
+    let settings = TlsSettings::new(write("vault-cert.pem", &made.certificate)?, write("vault-key.pem", &made.key)?);
+    Ok(Certificates { settings, _folder: own })
 }
 
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
+/// Where the authority is that clients should trust, beside the certificate made with it.
+pub fn authority(settings: &TlsSettings) -> PathBuf {
+    settings.certificate.with_file_name(AUTHORITY)
+}
+
+/// A folder that was not there before and that its owner alone may enter. Removed when dropped.
+struct OwnFolder(PathBuf);
+
+impl OwnFolder {
+    fn new(within: &Path) -> std::io::Result<Self> {
+        let tail = bulla_crypto::random::base62(12).map_err(std::io::Error::other)?;
+        let folder = within.join(format!("vault-tls{tail}"));
+        // Without `recursive`, what is there already is an error, whatever it is.
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for OwnFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Where the command line finds the token of who is logged in.
@@ -117,5 +154,54 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 /// # Errors
 /// As writing a file.
 pub fn store_token(home: &Path, token: &str) -> std::io::Result<()> {
-    write_private(&home.join(".vault-token"), token)
+    write_private(&home.join(".vault-token"), token.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_stored_token_is_its_owners_whatever_was_there() {
+        let home = tempfile::tempdir().unwrap();
+        let (file, other) = (home.path().join(".vault-token"), home.path().join("other"));
+        std::fs::write(&file, "old").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        store_token(home.path(), "root").unwrap();
+        assert_eq!((mode(&file), std::fs::read_to_string(&file).unwrap().as_str()), (0o600, "root"));
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&other, "mine").unwrap();
+        std::os::unix::fs::symlink(&other, &file).unwrap();
+        store_token(home.path(), "root").unwrap();
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine", "a link is not followed");
+    }
+
+    #[test]
+    fn a_folder_of_its_own_is_closed_to_others_and_goes_at_the_end() {
+        let made = make_certificates(&DevTls::default()).unwrap();
+        let folder = made.settings.key.parent().unwrap().to_owned();
+        assert_eq!((mode(&folder), mode(&made.settings.key)), (0o700, 0o600));
+        assert!(authority(&made.settings).is_file());
+        let other = make_certificates(&DevTls::default()).unwrap();
+        assert_ne!(other.settings.key.parent().unwrap(), folder, "nobody can guess the next");
+        drop(made);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_named_folder_stays_and_older_files_in_it_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, other) = (folder.path().join("vault-key.pem"), folder.path().join("other"));
+        std::fs::write(&other, "mine").unwrap();
+        std::os::unix::fs::symlink(&other, &key).unwrap();
+        drop(make_certificates(&DevTls { folder: Some(folder.path().into()), names: Vec::new() }).unwrap());
+        assert!(std::fs::read_to_string(&key).unwrap().contains("PRIVATE KEY"));
+        assert_eq!((mode(&key), std::fs::read_to_string(&other).unwrap().as_str()), (0o600, "mine"));
+    }
 }

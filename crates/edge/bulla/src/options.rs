@@ -12,6 +12,8 @@ pub struct Options {
     pub log_file: Option<PathBuf>,
     /// The version clients are told; our own if empty.
     pub claimed_version: String,
+    /// Flags that were given and have no effect, without the dash.
+    pub idle: Vec<&'static str>,
 }
 
 /// A server for trying things out: in memory, unsealed, root token printed.

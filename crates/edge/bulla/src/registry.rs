@@ -14,7 +14,9 @@ pub fn engines() -> Registry {
 
 /// Version 1 unless the options say otherwise.
 fn kv(settings: &MountSettings) -> Result<Arc<dyn Engine>, String> {
+    let is_leased = settings.options.get("leased_passthrough").is_some_and(|word| word == "true");
     match settings.options.get("version").map(String::as_str) {
+        None | Some("" | "1") if is_leased => Ok(bulla_kv::kv_v1_leased()),
         None | Some("" | "1") => Ok(bulla_kv::kv_v1()),
         Some("2") => Ok(bulla_kv::kv_v2()),
         // The reference's words for options that no engine answers to.

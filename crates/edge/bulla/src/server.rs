@@ -33,12 +33,14 @@ pub fn run(options: &Options, environment: &Environment) -> ExitCode {
 
 fn start(options: &Options, environment: &Environment) -> Result<(), StartError> {
     let mut config = assemble(options, environment)?;
-    if let Some(tls) = options.dev.as_ref().and_then(|dev| dev.tls.as_ref()) {
-        config.listeners[0].tls = Some(dev::make_certificates(tls)?);
+    let made = options.dev.as_ref().and_then(|dev| dev.tls.as_ref()).map(dev::make_certificates).transpose()?;
+    if let Some(certificates) = &made {
+        config.listeners[0].tls = Some(certificates.settings.clone());
     }
-    let json = config.log_format.as_deref() == Some("json");
+    let json = config.log_format.as_deref().is_some_and(|format| format.eq_ignore_ascii_case("json"));
     let log = Log::start(config.log_level.as_deref().unwrap_or("info"), json, config.log_file.clone())?;
     config.warnings.iter().for_each(|line| tracing::warn!("{line}"));
+    options.idle.iter().for_each(|flag| tracing::warn!("-{flag} has no effect in this version"));
     for gap in bulla_secret::harden_process() {
         tracing::warn!("{gap}");
     }
@@ -150,40 +152,57 @@ async fn reload(options: &Options, environment: &Environment, log: &Log, running
 fn announce(config: &Config, listeners: &[Listener], ready: Option<&(&DevOptions, Ready)>) {
     let mut text = String::from("==> Bulla server configuration:\n\n");
     let mut line = |name: &str, value: &str| text.push_str(&format!("{name:>20}: {value}\n"));
-    line("Api Address", config.api_addr.as_deref().unwrap_or_default());
+    line("Api Address", config.api_addr.as_deref().filter(|address| !address.is_empty()).unwrap_or("not configured"));
     for (number, listener) in listeners.iter().enumerate() {
         line(&format!("Listener {}", number + 1), &listener.address());
     }
     line("Log Level", config.log_level.as_deref().unwrap_or("info"));
-    line("Storage", if matches!(config.storage, Some(Storage::Disk(_))) { "file" } else { "inmem" });
+    line("Storage", if matches!(config.storage, Some(Storage::Disk(_))) { "disk" } else { "inmem" });
     line("Version", concat!("Bulla v", env!("CARGO_PKG_VERSION")));
     if let Some((dev, ready)) = ready {
-        text.push_str(&dev_text(dev, ready, &config.api_addr.clone().unwrap_or_default()));
+        if dev.store_token {
+            store_token(ready);
+        }
+        text.push_str(&dev_text(ready, config));
     }
     text.push_str("\n==> Bulla server started! Log data will stream in below:\n\n");
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn dev_text(dev: &DevOptions, ready: &Ready, address: &str) -> String {
-    if dev.store_token
-        && let Some(home) = std::env::home_dir()
+/// For the client commands of this user.
+fn store_token(ready: &Ready) {
+    if let Some(home) = std::env::home_dir()
         && let Err(error) = dev::store_token(&home, &ready.root_token)
     {
         tracing::warn!(%error, "the root token could not be stored in the home folder");
+    }
+}
+
+fn dev_text(ready: &Ready, config: &Config) -> String {
+    let address = config.api_addr.as_deref().unwrap_or_default();
+    let mut variables = format!("    $ export VAULT_ADDR={}\n", quoted(address));
+    if let Some(tls) = config.listeners.first().and_then(|listener| listener.tls.as_ref()) {
+        let authority = dev::authority(tls);
+        variables.push_str(&format!("    $ export VAULT_CACERT={}\n", quoted(&authority.display().to_string())));
     }
     format!(
         "\nWARNING! dev mode is enabled! In this mode, Bulla runs entirely in-memory\n\
          and starts unsealed with a single unseal key. The root token is already\n\
          authenticated to the CLI, so you can immediately begin using it.\n\n\
-         You may need to set the following environment variables:\n\n    \
-         $ export VAULT_ADDR='{address}'\n\n\
+         You may need to set the following environment variables:\n\n\
+         {variables}\n\
          The unseal key and root token are displayed below in case you want to\n\
          seal/unseal or re-authenticate.\n\n\
          Unseal Key: {}\nRoot Token: {}\n\n\
          Development mode should NOT be used in production installations!\n",
         ready.unseal_key, ready.root_token,
     )
+}
+
+/// As a shell reads it back, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 mod listeners;

@@ -51,6 +51,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn core_config(config: &Config) -> CoreConfig {
     let is_disk = matches!(config.storage, Some(Storage::Disk(_)));
+    let max_ttl = config.max_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL);
     CoreConfig {
         version: told_version(config).into(),
         own_version: env!("CARGO_PKG_VERSION").into(),
@@ -58,8 +59,8 @@ fn core_config(config: &Config) -> CoreConfig {
         cluster_name: config.cluster_name.clone(),
         api_addr: config.api_addr.clone().unwrap_or_default(),
         cluster_addr: config.cluster_addr.clone().unwrap_or_default(),
-        default_ttl: config.default_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL),
-        max_ttl: config.max_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL),
+        default_ttl: config.default_lease_ttl.filter(|t| !t.is_zero()).unwrap_or(SYSTEM_TTL.min(max_ttl)),
+        max_ttl,
         user_lockout: config.user_lockout.clone(),
         api_audit_creation: config.unsafe_allow_api_audit_creation,
         audit_prefix: config.allow_audit_log_prefixing,
@@ -75,7 +76,7 @@ fn told_version(config: &Config) -> &str {
 }
 
 /// A device as the configuration declares it: path and description.
-fn audit_device(block: &AuditBlock) -> (String, EnableRequest) {
+pub fn audit_device(block: &AuditBlock) -> (String, EnableRequest) {
     let request = EnableRequest {
         kind: block.kind.clone(),
         description: block.description.clone(),

@@ -41,6 +41,7 @@ pub use commands::{
     server::{DevKv, DevOptions, ServerOptions},
 };
 pub use diagnosis::{Check, Verdict};
+pub use token_file::write_private;
 
 use crate::{
     command::{Command, Run},

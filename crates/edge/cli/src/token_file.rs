@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use bulla_client::Token;
@@ -35,12 +35,26 @@ pub fn read(env: &Env) -> Result<Option<Token>, String> {
 /// If there is no home folder or it cannot be written.
 pub fn write(env: &Env, token: &Token) -> io::Result<()> {
     let file = file(env).ok_or_else(|| io::Error::other("HOME is not set"))?;
-    let draft = file.with_extension(format!("{}.tmp", std::process::id()));
+    write_private(&file, token.dangerous_expose().as_bytes())
+}
+
+/// Puts a file in place that its owner alone may read. It is made anew and takes the place of what was there in one step:
+/// no mode of an older file is kept, and no link is followed.
+///
+/// # Errors
+/// If the folder cannot be written, or a folder is in the file's place.
+pub fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = file.as_os_str().to_owned();
+    draft.push(format!(".{}.tmp", std::process::id()));
     let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut open| {
-        open.write_all(token.dangerous_expose().as_bytes())?;
+        open.write_all(bytes)?;
         open.sync_all()
     });
-    let done = written.and_then(|()| fs::rename(&draft, &file));
+    // What was there before the draft is somebody else's and stays.
+    if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
+        return written;
+    }
+    let done = written.and_then(|()| fs::rename(&draft, file));
     if done.is_err() {
         let _ = fs::remove_file(&draft);
     }
@@ -84,5 +98,26 @@ mod tests {
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
         assert!(read(&env).is_err());
+    }
+
+    #[test]
+    fn a_loose_mode_is_not_kept_and_a_link_not_followed() {
+        let folder = std::env::temp_dir().join(format!("bulla-private-file-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (loose, link, other) = (folder.join("loose"), folder.join("link"), folder.join("other"));
+        fs::write(&loose, "old").unwrap();
+        fs::set_permissions(&loose, fs::Permissions::from_mode(0o666)).unwrap();
+        fs::write(&other, "mine").unwrap();
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        for file in [&loose, &link] {
+            write_private(file, b"secret").unwrap();
+            let about = fs::symlink_metadata(file).unwrap();
+            assert!(about.is_file() && about.permissions().mode() & 0o777 == 0o600, "{file:?}");
+            assert_eq!(fs::read_to_string(file).unwrap(), "secret");
+        }
+        assert_eq!(fs::read_to_string(&other).unwrap(), "mine");
+        assert!(write_private(&folder, b"secret").is_err(), "a folder is in its place");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 3, "no draft is left");
+        fs::remove_dir_all(folder).unwrap();
     }
 }

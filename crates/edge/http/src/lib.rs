@@ -49,4 +49,5 @@ pub use listener::{Listener, Running};
 pub use networks::Networks;
 pub use service::{BoxFuture, Service};
 pub use settings::{Address, CustomHeaders, ForwardedFor, Limits, ProxyTrust, Settings, UnixOwner};
+pub use socket::SocketPlace;
 pub use tls::{ClientCertificates, TlsSettings, TlsVersion};

@@ -4,7 +4,7 @@ use crate::error::ListenError;
 use crate::settings::{Address, UnixOwner};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -61,17 +61,49 @@ impl Drop for Acceptor {
     }
 }
 
+/// What a server finds where its socket should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketPlace {
+    Free,
+    /// A socket that nobody answers on: left over by a crash, and replaced.
+    Leftover,
+}
+
+impl SocketPlace {
+    /// Looks, and changes nothing. A symbolic link is not followed: it, too, is something other than a socket.
+    ///
+    /// # Errors
+    /// Another server listens there, or what is there is no socket and so not ours to replace.
+    pub async fn at(path: &Path) -> io::Result<Self> {
+        let found = match std::fs::symlink_metadata(path) {
+            Ok(about) => about.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Free),
+            Err(error) => return Err(error),
+        };
+        if !found.is_socket() {
+            let what = if found.is_symlink() {
+                "a symbolic link"
+            } else if found.is_dir() {
+                "a folder"
+            } else {
+                "a file"
+            };
+            return Err(io::Error::other(format!("there is {what} in its place, which is not replaced")));
+        }
+        match UnixStream::connect(path).await {
+            Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(Self::Leftover),
+            // So busy that it takes nobody in.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::ErrorKind::AddrInUse.into()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 async fn open_unix(path: &Path, owner: &UnixOwner) -> Result<Acceptor, ListenError> {
     let fail = |cause| ListenError::Bind { address: path.display().to_string(), cause };
-    // A socket file that nobody listens on is a leftover of a crash; one that answers belongs to another server.
-    if path.exists() {
-        match UnixStream::connect(path).await {
-            Ok(_) => return Err(fail(io::ErrorKind::AddrInUse.into())),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                std::fs::remove_file(path).map_err(fail)?;
-            }
-            Err(cause) => return Err(fail(cause)),
-        }
+    if SocketPlace::at(path).await.map_err(fail)? == SocketPlace::Leftover {
+        std::fs::remove_file(path).map_err(fail)?;
     }
     let listener = UnixListener::bind(path).map_err(fail)?;
     let acceptor = Acceptor::Unix(listener, path.to_owned());
@@ -169,6 +201,43 @@ mod tests {
         let _client = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let (_socket, remote) = acceptor.accept().await.unwrap();
         assert_eq!(remote.unwrap().ip().to_string(), "127.0.0.1");
+    }
+
+    async fn open(path: &Path) -> Result<Acceptor, String> {
+        open_unix(path, &UnixOwner::default()).await.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn only_a_socket_that_nobody_answers_on_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        // Dropping a listener of the system's library leaves its file, as a crash does.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert_eq!(SocketPlace::at(&path).await.unwrap(), SocketPlace::Leftover);
+        let first = open(&path).await.unwrap();
+        assert!(open(&path).await.is_err(), "it answers");
+        drop(first);
+        assert_eq!(SocketPlace::at(&path).await.unwrap(), SocketPlace::Free);
+    }
+
+    #[tokio::test]
+    async fn files_links_and_folders_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "mine").unwrap();
+        drop(std::os::unix::net::UnixListener::bind(at("socket")).unwrap());
+        std::os::unix::fs::symlink(at("socket"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("nothing"), at("astray")).unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        for (name, what) in
+            [("file", "a file"), ("link", "a symbolic link"), ("astray", "link"), ("folder", "a folder")]
+        {
+            let problem = open(&at(name)).await.err().unwrap();
+            assert!(problem.contains(what), "{name}: {problem}");
+            assert!(std::fs::symlink_metadata(at(name)).is_ok(), "{name} is gone");
+        }
+        assert_eq!(std::fs::read_to_string(at("file")).unwrap(), "mine");
+        assert!(std::fs::symlink_metadata(at("nothing")).is_err(), "nothing is made behind a link");
     }
 
     #[test]

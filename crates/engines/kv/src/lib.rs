@@ -24,7 +24,12 @@ pub const MAX_SECRET: usize = (1 << 20) + (32 << 10);
 
 /// The unversioned engine.
 pub fn kv_v1() -> Arc<dyn Engine> {
-    Arc::new(v1::KvV1::new())
+    Arc::new(v1::KvV1::new(v1::Reads::Plain))
+}
+
+/// The unversioned engine, giving a lease with every read.
+pub fn kv_v1_leased() -> Arc<dyn Engine> {
+    Arc::new(v1::KvV1::new(v1::Reads::Leased))
 }
 
 /// The versioned engine.

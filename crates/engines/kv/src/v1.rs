@@ -1,12 +1,13 @@
 //! The unversioned engine: the body of a write is the secret, whole.
 //!
-//! A member `ttl` (or `lease`) that is a duration shows as the answer's lease duration; there is no lease behind it.
+//! A member `ttl` (or `lease`) that is a duration shows as the answer's lease duration; there is no lease behind it, unless
+//! the mount was made to give leases (`leased_passthrough`), as for trying out clients that renew them.
 
 use crate::check_size;
 use crate::params::{PathOnly, secret_path, writable_path};
 use bulla_kit::{
-    Answer, Ctx, Engine, EngineError, EngineKind, Field, Input, Page, RawJson, Reply, Route, Routes, SignedDuration,
-    View,
+    Answer, BoxFuture, Ctx, Engine, EngineError, EngineKind, Field, Input, LeaseIntent, Page, RawJson, Reply, Route,
+    Routes, SecretLease, SignedDuration, View,
 };
 use bulla_types::Seconds;
 use serde::Deserialize;
@@ -19,10 +20,19 @@ const MAX_SCAN: usize = 1_000_000;
 
 pub struct KvV1 {
     routes: Routes<Ctx>,
+    reads: Reads,
+}
+
+/// What a read hands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    Plain,
+    /// With a lease, whose end takes nothing back.
+    Leased,
 }
 
 impl KvV1 {
-    pub fn new() -> Self {
+    pub fn new(reads: Reads) -> Self {
         let secrets = Route::token("{path..?}")
             .help(
                 "Stores one object of your choice at each path.",
@@ -35,12 +45,12 @@ impl KvV1 {
                     None => Ok(false),
                 }
             })
-            .read(read)
+            .read(move |ctx: Ctx, at: PathOnly| read(ctx, at, reads))
             .update(write)
             .delete(delete)
             .list(list)
             .scan(scan);
-        Self { routes: Routes::new(vec![secrets]) }
+        Self { routes: Routes::new(vec![secrets]), reads }
     }
 }
 
@@ -54,7 +64,12 @@ impl Engine for KvV1 {
     }
 
     fn only_reads_on_read(&self) -> bool {
-        true
+        self.reads == Reads::Plain
+    }
+
+    /// By the same time again: a lease that may be renewed has it from the object.
+    fn renew<'a>(&'a self, _ctx: &'a Ctx, lease: &'a SecretLease) -> BoxFuture<'a, Result<Seconds, EngineError>> {
+        Box::pin(std::future::ready(Ok(lease.ttl)))
     }
 
     fn help(&self) -> &'static str {
@@ -74,12 +89,21 @@ fn folder(path: &str) -> String {
     }
 }
 
-async fn read(ctx: Ctx, at: PathOnly) -> Answer {
+async fn read(ctx: Ctx, at: PathOnly, reads: Reads) -> Answer {
     let Some(path) = secret_path(&at.path) else { return Ok(Reply::none()) };
     let Some(bytes) = ctx.view.get(&record(path)).await? else { return Ok(Reply::none()) };
     let object = object(bytes)?;
-    let duration = lease_hint(&object).unwrap_or(ctx.mount.default_ttl);
-    Ok(Reply::data(object).lease_hint(duration, false))
+    let ttl = lease_hint(&object);
+    match reads {
+        Reads::Plain => Ok(Reply::data(object).lease_hint(ttl.unwrap_or(ctx.mount.default_ttl), false)),
+        Reads::Leased => Ok(Reply::data(object).leased(lease(ttl))),
+    }
+}
+
+/// Only a lease whose time the object itself names can be renewed.
+fn lease(ttl: Option<Seconds>) -> LeaseIntent {
+    let internal = RawJson::from_trusted("{}".into());
+    LeaseIntent { kind: "kv", internal, ttl, max_ttl: None, renewable: ttl.is_some() }
 }
 
 /// A stored secret as JSON.

@@ -4,6 +4,7 @@
 mod common;
 
 use bulla_kit::RawJson;
+use bulla_testkit::EngineBench;
 use bulla_types::{Operation, Seconds};
 use common::Story;
 use serde_json::json;
@@ -138,4 +139,19 @@ fn the_store_shows_neither_names_nor_values() {
     kv.tell("POST canary-path/canary-name", r#"{"canary-member":"canary-value"}"#);
     assert_eq!(kv.bench.records(), 1);
     assert!(!kv.bench.shows("canary"));
+}
+
+#[test]
+fn leases_are_given_by_mounts_made_for_it() {
+    let kv = Story { bench: EngineBench::new(bulla_kv::kv_v1_leased()) };
+    kv.tell("POST timed", r#"{"ttl":"90m","v":1}"#);
+    kv.tell("POST plain", r#"{"v":1}"#);
+    let lease = |path: &str| kv.bench.ok(Operation::Read, path, "").lease.unwrap();
+    let timed = lease("timed");
+    assert_eq!((timed.kind, timed.ttl, timed.renewable), ("kv", Some(Seconds(5400)), true));
+    let plain = lease("plain");
+    assert_eq!((plain.ttl, plain.renewable), (None, false), "the mount's default, and not by the object's wish");
+    let usual = Story::v1();
+    usual.tell("POST timed", r#"{"ttl":"90m"}"#);
+    assert!(usual.bench.ok(Operation::Read, "timed", "").lease.is_none());
 }

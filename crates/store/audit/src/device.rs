@@ -47,6 +47,17 @@ pub struct EnableRequest {
     pub options: BTreeMap<String, String>,
 }
 
+impl EnableRequest {
+    /// Could a device declared so in the configuration be, as far as its words go? Nothing is opened or made.
+    ///
+    /// # Errors
+    /// What enabling it would refuse.
+    pub fn check_declared(&self) -> Result<(), EnableError> {
+        let rules = Rules { api_creation: true, prefix: true, directories: Vec::new() };
+        Options::parse(&self.kind, &self.options, &rules).map(drop)
+    }
+}
+
 /// Who declared a device and who may take it away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

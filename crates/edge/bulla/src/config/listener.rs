@@ -38,7 +38,8 @@ pub(super) fn parse(place: Place<'_>, block: &Block<'_>, warnings: &mut Vec<Stri
     let body = block.body;
     let reader = Reader { place, body };
     let mut settings = Settings::new(address(&reader, block)?);
-    settings.tls = tls(&reader, block.pos.line)?;
+    let is_local = matches!(settings.address, Address::Unix { .. });
+    settings.tls = tls(&reader, block.pos.line, is_local)?;
     limits(&reader, &mut settings)?;
     settings.require_request_header = reader.flag("require_request_header")?.unwrap_or(false);
     let closed = |name: &str| reader.flag(name).map(|v| v.unwrap_or(true));
@@ -154,10 +155,16 @@ fn address(reader: &Reader<'_>, block: &Block<'_>) -> Result<Address, ConfigErro
     }
 }
 
-fn tls(reader: &Reader<'_>, line: u32) -> Result<Option<TlsSettings>, ConfigError> {
+/// A socket of the file system (`is_local`) needs none, since nobody listens in on it.
+fn tls(reader: &Reader<'_>, line: u32, is_local: bool) -> Result<Option<TlsSettings>, ConfigError> {
     let pair = (reader.text("tls_cert_file")?, reader.text("tls_key_file")?);
     if reader.flag("tls_disable")?.unwrap_or(false) {
         return Ok(None);
+    }
+    if is_local && pair == (None, None) {
+        let demanded = reader.flag("tls_require_and_verify_client_cert")?.unwrap_or(false);
+        let problem = "`tls_require_and_verify_client_cert` needs `tls_cert_file` and `tls_key_file`";
+        return if demanded { Err(reader.place.at(line, problem)) } else { Ok(None) };
     }
     let (Some(certificate), Some(key)) = pair else {
         let problem = "a listener needs `tls_cert_file` and `tls_key_file`, or `tls_disable = true`";

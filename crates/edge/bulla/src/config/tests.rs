@@ -270,3 +270,72 @@ fn proxies_that_speak_http() {
     );
     assert!(wrong_behind("unix", BASE).contains("needs a listener `tcp`"));
 }
+
+#[test]
+fn a_socket_of_the_file_system_needs_no_tls() {
+    let with = |lines: &str| parse(&format!("listener \"unix\" {{\n address = \"/s\"\n{lines}\n}}"));
+    assert!(with("").unwrap().listeners[0].tls.is_none());
+    assert!(with("tls_cert_file = \"c\"\n tls_key_file = \"k\"").unwrap().listeners[0].tls.is_some());
+    assert!(with("tls_cert_file = \"c\"").is_err(), "half of it is a mistake");
+    assert!(with("tls_require_and_verify_client_cert = true\n tls_client_ca_file = \"c\"").is_err());
+    assert!(parse("listener \"tcp\" {}").is_err());
+}
+
+/// What a server cannot honour stops it, and so does diagnose.
+#[test]
+fn settings_that_cannot_be_honoured() {
+    let base = "storage \"inmem\" {}\nlistener \"unix\" { address = \"/s\" }\n";
+    let check = |lines: &str| parse(&format!("{base}{lines}")).unwrap().check();
+    for good in [
+        "",
+        "api_addr = \"\"",
+        "api_addr = \"https://bulla.test:8200/\"",
+        "api_addr = \"http://[::1]:8200\"",
+        "log_format = \"JSON\"",
+        "log_format = \"standard\"",
+        "log_level = \"Warn\"",
+        "default_lease_ttl = \"1h\"\nmax_lease_ttl = \"1h\"",
+        "default_lease_ttl = \"768h\"",
+        "max_lease_ttl = \"1h\"",
+        "audit \"file\" \"a\" { options = { file_path = \"/a\" } }",
+    ] {
+        assert!(check(good).is_ok(), "{good}: {:?}", check(good));
+    }
+    for (bad, word) in [
+        ("api_addr = \"garbage\"", "garbage"),
+        ("api_addr = \"http://\"", "api_addr"),
+        ("api_addr = \"http://:8200\"", "api_addr"),
+        ("api_addr = \"ftp://a:1\"", "api_addr"),
+        ("api_addr = \"http://a b\"", "api_addr"),
+        ("api_addr = \"http://a:70000\"", "api_addr"),
+        ("log_format = \"xml\"", "`xml`"),
+        ("log_level = \"bogus\"", "bogus"),
+        ("default_lease_ttl = \"3601s\"\nmax_lease_ttl = \"1h\"", "max_lease_ttl"),
+        ("default_lease_ttl = \"769h\"", "max_lease_ttl"),
+        ("audit \"nosuch\" \"a\" {}", "nosuch"),
+    ] {
+        let problem = check(bad).err().unwrap_or_else(|| panic!("taken: {bad}")).to_string();
+        assert!(problem.contains(word), "{bad}: {problem}");
+    }
+    assert!(parse("plugin_directory = \"/nope\"").unwrap().warnings[0].contains("has no effect"));
+}
+
+#[test]
+fn a_pipe_is_read_if_somebody_writes_and_not_waited_for_if_nobody_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let start = std::time::Instant::now();
+    let problem = read(std::slice::from_ref(&pipe), &Environment::default()).unwrap_err().to_string();
+    assert!(problem.contains("nobody writes") && start.elapsed() < Duration::from_secs(20), "{problem}");
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::write(pipe, "ui = true"))
+    };
+    assert!(read(&[pipe], &Environment::default()).unwrap().ui);
+    writer.join().unwrap().unwrap();
+    assert!(read(&["/dev/zero".into()], &Environment::default()).is_err(), "without an end");
+}

@@ -19,7 +19,7 @@ const IDLE_BLOCKS: [&str; 9] = [
 ];
 
 /// Keys that are known and mean nothing to this server.
-const IDLE_KEYS: [&str; 18] = [
+const IDLE_KEYS: [&str; 19] = [
     "cache_size",
     "disable_cache",
     "disable_clustering",
@@ -35,6 +35,7 @@ const IDLE_KEYS: [&str; 18] = [
     "log_rotate_bytes",
     "log_rotate_duration",
     "log_rotate_max_files",
+    "plugin_directory",
     "plugin_file_uid",
     "plugin_file_permissions",
     "plugin_tmpdir",
@@ -112,7 +113,7 @@ fn is_block(item: &Item) -> bool {
     item.assign.is_none() || item.keys.len() > 1 || holds_objects
 }
 
-const SCALARS: [&str; 17] = [
+const SCALARS: [&str; 16] = [
     "api_addr",
     "cluster_addr",
     "cluster_name",
@@ -121,7 +122,6 @@ const SCALARS: [&str; 17] = [
     "log_level",
     "log_format",
     "log_file",
-    "plugin_directory",
     "pid_file",
     "disable_mlock",
     "ui",
@@ -144,11 +144,7 @@ fn scalars(config: &mut Config, place: Place<'_>, body: &Object) -> Result<(), C
     text("cluster_name", &mut config.cluster_name)?;
     text("log_level", &mut config.log_level)?;
     text("log_format", &mut config.log_format)?;
-    for (name, slot) in [
-        ("log_file", &mut config.log_file),
-        ("plugin_directory", &mut config.plugin_directory),
-        ("pid_file", &mut config.pid_file),
-    ] {
+    for (name, slot) in [("log_file", &mut config.log_file), ("pid_file", &mut config.pid_file)] {
         if let Some(path) = body.string(name).map_err(|e| place.wrong(&e))? {
             *slot = Some(path.into());
         }

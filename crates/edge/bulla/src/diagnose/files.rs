@@ -1,6 +1,6 @@
 //! What several checks ask of files: may they be made here, how much room is there?
 
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::{Access, access, statfs, statvfs};
 use std::path::{Path, PathBuf};
 
 /// May this process make or write the file? `Err` says what stands in the way.
@@ -19,8 +19,15 @@ pub fn can_write(file: &Path) -> Result<(), String> {
     can_make_in(&folder)
 }
 
+/// File systems that show the kernel, by the numbers of statfs(2): proc, sysfs, cgroup2, debugfs, tracefs. Their folders
+/// have modes that promise root more than they keep.
+const KERNEL: [i64; 5] = [0x9fa0, 0x6265_6572, 0x6367_7270, 0x6462_6720, 0x7472_6163];
+
 /// May this process make files in the folder?
 pub fn can_make_in(folder: &Path) -> Result<(), String> {
+    if statfs(folder).is_ok_and(|about| KERNEL.contains(&about.f_type)) {
+        return Err(format!("nothing can be made in `{}`: it belongs to the kernel", folder.display()));
+    }
     access(folder, Access::WRITE_OK | Access::EXEC_OK)
         .map_err(|cause| format!("nothing can be made in `{}`: {cause}", folder.display()))
 }
@@ -41,7 +48,7 @@ pub fn room(folder: &Path) -> Option<(u64, u64)> {
 }
 
 /// The folder a file is in; relative names are in the working directory.
-fn parent(file: &Path) -> PathBuf {
+pub fn parent(file: &Path) -> PathBuf {
     match file.parent() {
         Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
         Some(folder) => folder.to_path_buf(),

@@ -3,7 +3,7 @@
 use super::{certificate, files};
 use crate::config::Config;
 use bulla_cli::Check;
-use bulla_http::{Address, ForwardedFor, ProxyTrust, Settings};
+use bulla_http::{Address, ForwardedFor, ProxyTrust, Settings, SocketPlace};
 use std::io::ErrorKind;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::Path;
@@ -13,12 +13,30 @@ pub fn check(name: &str, config: &Config, running: Option<u32>) -> Check {
     if config.listeners.is_empty() {
         return Check::skipped(name, "none is configured");
     }
-    Check::of(name, config.listeners.iter().map(|settings| listener(settings, running)).collect())
+    let mut held = Vec::new();
+    let mut parts = Vec::new();
+    for (number, settings) in config.listeners.iter().enumerate() {
+        let is_taken = config.listeners.iter().take(number).any(|other| same_place(&other.address, &settings.address));
+        parts.push(listener(settings, running, is_taken, &mut held));
+    }
+    Check::of(name, parts)
 }
 
-fn listener(settings: &Settings, running: Option<u32>) -> Check {
+/// Port 0 is another port each time.
+fn same_place(one: &Address, other: &Address) -> bool {
+    match (one, other) {
+        (Address::Tcp(one), Address::Tcp(other)) => one == other && !one.ends_with(":0"),
+        (Address::Unix { path: one, .. }, Address::Unix { path: other, .. }) => one == other,
+        _ => false,
+    }
+}
+
+/// `held` are the ports of the listeners before this one, `is_taken`: one of them is where this one should be.
+fn listener(settings: &Settings, running: Option<u32>, is_taken: bool, held: &mut Vec<TcpListener>) -> Check {
     let (name, place) = match &settings.address {
-        Address::Tcp(address) => (format!("tcp {address}"), port(address, running)),
+        Address::Tcp(address) if is_taken => (format!("tcp {address}"), taken("Port")),
+        Address::Tcp(address) => (format!("tcp {address}"), port(address, running, held)),
+        Address::Unix { path, .. } if is_taken => (format!("unix {}", path.display()), taken("Socket")),
         Address::Unix { path, .. } => (format!("unix {}", path.display()), socket(path, running)),
     };
     let mut parts = vec![place];
@@ -77,13 +95,25 @@ fn is_local(address: &str) -> bool {
     address.to_socket_addrs().is_ok_and(|mut found| found.all(|one| one.ip().is_loopback()))
 }
 
-/// Taken for a moment and given back.
-fn port(address: &str, running: Option<u32>) -> Check {
+fn taken(name: &str) -> Check {
+    Check::broken(name, "another listener of this configuration is there", "Give each listener an address of its own.")
+}
+
+/// Taken until all listeners have been looked at, as a server would, and given back.
+fn port(address: &str, running: Option<u32>, held: &mut Vec<TcpListener>) -> Check {
     let name = "Port";
     let problem = match TcpListener::bind(address) {
-        Ok(_) => return Check::fine(name, "free"),
+        Ok(listener) => {
+            held.push(listener);
+            return Check::fine(name, "free");
+        }
         Err(problem) => problem,
     };
+    let ports = |address: &str| address.to_socket_addrs().into_iter().flatten().map(|a| a.port()).next();
+    let is_held = held.iter().any(|one| one.local_addr().ok().map(|a| a.port()) == ports(address));
+    if problem.kind() == ErrorKind::AddrInUse && is_held {
+        return taken(name);
+    }
     match (problem.kind(), running) {
         (ErrorKind::AddrInUse, Some(process)) => {
             Check::fine(name, format!("in use, as is the store, by process {process} it seems"))
@@ -107,10 +137,33 @@ fn port(address: &str, running: Option<u32>) -> Check {
 
 fn socket(path: &Path, running: Option<u32>) -> Check {
     let name = "Socket";
-    match (files::can_write(path), path.exists(), running) {
-        (Err(problem), ..) => Check::broken(name, problem, "Make the folder and let the server's user write there."),
-        (Ok(()), true, Some(process)) => Check::fine(name, format!("there, made by process {process} it seems")),
-        (Ok(()), true, None) => Check::fine(name, "left over; a server replaces it"),
-        (Ok(()), false, _) => Check::fine(name, "can be made"),
+    let place = match place(path) {
+        Ok(place) => place,
+        Err(problem) if problem.kind() == ErrorKind::AddrInUse => return socket_in_use(name, running),
+        Err(problem) => {
+            let advice = "Name another path, or move away what is there: only a socket that nobody uses is replaced.";
+            return Check::broken(name, problem.to_string(), advice);
+        }
+    };
+    if let Err(problem) = files::can_make_in(&files::parent(path)) {
+        return Check::broken(name, problem, "Make the folder and let the server's user write there.");
     }
+    match place {
+        SocketPlace::Leftover => Check::fine(name, "left over; a server replaces it"),
+        SocketPlace::Free => Check::fine(name, "can be made"),
+    }
+}
+
+fn socket_in_use(name: &str, running: Option<u32>) -> Check {
+    match running {
+        Some(process) => Check::fine(name, format!("in use, as is the store, by process {process} it seems")),
+        None => {
+            Check::broken(name, "in use by another program", "Stop it, or listen on another path. `ss -lxp` names it.")
+        }
+    }
+}
+
+/// Looked at as a server does, which never waits for an answer.
+fn place(path: &Path) -> std::io::Result<SocketPlace> {
+    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(SocketPlace::at(path))
 }

@@ -83,7 +83,7 @@ fn certificates() {
     let made = |name: &str| {
         let at = folder.path().join(name);
         let tls = crate::options::DevTls { folder: Some(at.clone()), names: vec![] };
-        crate::dev::make_certificates(&tls).unwrap()
+        crate::dev::make_certificates(&tls).unwrap().settings
     };
     let (one, other) = (made("one"), made("other"));
     let with = |certificate: &PathBuf, key: &PathBuf| {
@@ -144,4 +144,68 @@ fn proxies_that_are_believed() {
     assert!(told.message.contains("`10.0.0.0/40` is no address and no network in CIDR notation"), "{told:?}");
     let silent = with("x_forwarded_for_hop_skips = 1");
     assert_eq!(verdict(&silent, "Keys"), Verdict::Doubtful);
+}
+
+#[test]
+fn sockets_are_replaced_only_when_nobody_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |name: &str| {
+        let block = format!(
+            "storage \"inmem\" {{}}\nlistener \"unix\" {{\n  address = \"FOLDER/{name}\"\n  tls_disable = true\n}}\n"
+        );
+        diagnose(folder.path(), &block, &[])
+    };
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("file"), "mine").unwrap();
+    std::os::unix::fs::symlink(at("nothing"), at("link")).unwrap();
+    let listening = std::os::unix::net::UnixListener::bind(at("live")).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(at("dead")).unwrap());
+    for (name, expected, word) in [
+        ("file", Verdict::Broken, "a file"),
+        ("link", Verdict::Broken, "a symbolic link"),
+        ("live", Verdict::Broken, "in use"),
+        ("dead", Verdict::Fine, "left over"),
+        ("new", Verdict::Fine, "can be made"),
+        ("no/folder", Verdict::Broken, "nothing can be made"),
+    ] {
+        let check = with(name);
+        let told = part(&check, "Socket").unwrap();
+        assert!(told.verdict == expected && told.message.contains(word), "{name}: {told:?}");
+    }
+    assert_eq!(std::fs::read_to_string(at("file")).unwrap(), "mine");
+    drop(listening);
+}
+
+#[test]
+fn two_listeners_in_one_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let with = |one: &str, other: &str| {
+        let block = |rest: &str| format!("listener {rest}\n tls_disable = true\n}}\n");
+        let text = format!("storage \"inmem\" {{}}\n{}{}", block(one), block(other));
+        let check = diagnose(folder.path(), &text, &[]);
+        part(&check, "Check Listener").unwrap().parts[1].parts[0].clone()
+    };
+    let tcp = |host: &str| format!("\"tcp\" {{\n address = \"{host}:{free}\"");
+    let unix = "\"unix\" {\n address = \"FOLDER/s\"";
+    for (one, other) in [(&*tcp("127.0.0.1"), &*tcp("127.0.0.1")), (&tcp("0.0.0.0"), &tcp("127.0.0.1")), (unix, unix)] {
+        let told = with(one, other);
+        assert!(told.verdict == Verdict::Broken && told.message.contains("another listener of this"), "{told:?}");
+    }
+    assert_eq!(with(unix, &tcp("127.0.0.1")).verdict, Verdict::Fine);
+    let any = "\"tcp\" {\n address = \"127.0.0.1:0\"";
+    assert_eq!(with(any, any).verdict, Verdict::Fine);
+}
+
+#[test]
+fn what_a_server_would_not_start_with() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, word) in [("log_level = \"bogus\"", "bogus"), ("audit \"nosuch\" \"a\" {}", "nosuch")] {
+        let check = diagnose(folder.path(), &format!("{LOCAL}{line}\n"), &[]);
+        let told = part(&check, "Completeness").unwrap();
+        assert!(told.verdict == Verdict::Broken && told.message.contains(word), "{told:?}");
+    }
+    let check = diagnose(folder.path(), &LOCAL.replace("FOLDER/store", "/proc/x"), &[]);
+    let told = part(&check, "Store").unwrap();
+    assert!(told.verdict == Verdict::Broken && told.message.contains("kernel"), "{told:?}");
 }

@@ -100,7 +100,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tls = dev::make_certificates(&DevTls { folder: Some(folder.path().into()), names: Vec::new() }).unwrap();
         let mut settings = at(&folder.path().join("socket"));
-        settings.tls = Some(tls);
+        settings.tls = Some(tls.settings);
         let running = [open(&settings).await];
         settings.tls = None;
         settings.limits.request_size = 5;

@@ -139,3 +139,23 @@ fn flags_win_over_files_and_dev_brings_what_a_server_needs() {
     let line = assemble(&missing, &Environment::default()).unwrap_err().to_string();
     assert!(line.contains("/nowhere/x.hcl"), "{line}");
 }
+
+#[test]
+fn clients_of_a_development_server_are_told_where_its_authority_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("it's");
+    let ready = Ready { unseal_key: "k".into(), root_token: "r".into() };
+    let mut config = assemble(&dev("127.0.0.1:3"), &Environment::default()).unwrap();
+    assert!(!dev_text(&ready, &config).contains("VAULT_CACERT"));
+    let tls = crate::options::DevTls { folder: Some(folder.clone()), names: Vec::new() };
+    config.listeners[0].tls = Some(dev::make_certificates(&tls).unwrap().settings);
+    let text = dev_text(&ready, &config);
+    let line = text.lines().find(|line| line.contains("VAULT_CACERT")).unwrap();
+    let command = format!("{}; cat \"$VAULT_CACERT\"", line.trim().trim_start_matches("$ "));
+    let shell = std::process::Command::new("sh").arg("-c").arg(command).output().unwrap();
+    assert!(String::from_utf8(shell.stdout).unwrap().contains("BEGIN CERTIFICATE"), "{line}");
+    assert_eq!(
+        text.lines().position(|l| l.contains("VAULT_ADDR")).unwrap() + 1,
+        text.lines().position(|l| l == line).unwrap()
+    );
+}

@@ -96,16 +96,21 @@ pub fn install(env: &Env, program: Program, wanted: Wanted) -> Result<Vec<PathBu
     let home = env.plain("HOME").map(PathBuf::from).ok_or("HOME is not set")?;
     let path = own_path()?;
     let mut changed = Vec::new();
-    for (shell, file) in shell_files(&home, program) {
+    let mut files = shell_files(&home, program);
+    if wanted == Wanted::There && files.is_empty() {
+        files.extend(first_file(&home, program, env));
+    }
+    if files.is_empty() && wanted == Wanted::There {
+        return Err("there is no bash, zsh or fish with a file in the home folder".to_owned());
+    }
+    for (shell, file) in files {
         let Some(script) = completion::script(shell, program.name(), &path) else { continue };
         if rewrite(&file, &script, wanted).map_err(|e| format!("{}: {e}", file.display()))? {
             changed.push(file);
         }
     }
     match (changed.is_empty(), wanted) {
-        (true, Wanted::There) => {
-            Err("completion is installed already, or there is no shell to install it for".to_owned())
-        }
+        (true, Wanted::There) => Err("completion is installed already".to_owned()),
         (true, Wanted::Gone) => Err("completion is not installed".to_owned()),
         (false, _) => Ok(changed),
     }
@@ -129,6 +134,16 @@ fn shell_files(home: &Path, program: Program) -> Vec<(&'static str, PathBuf)> {
         files.push(("fish", fish.join(format!("completions/{}.fish", program.name()))));
     }
     files
+}
+
+/// The file to begin in a home folder without any: that of the shell the user logs in with.
+fn first_file(home: &Path, program: Program, env: &Env) -> Option<(&'static str, PathBuf)> {
+    match Path::new(env.plain("SHELL")?).file_name()?.to_str()? {
+        "bash" => Some(("bash", home.join(".bashrc"))),
+        "zsh" => Some(("zsh", home.join(".zshrc"))),
+        "fish" => Some(("fish", home.join(format!(".config/fish/completions/{}.fish", program.name())))),
+        _ => None,
+    }
 }
 
 /// Whether the file was changed. Everything else in it stays as it is.
@@ -172,6 +187,22 @@ mod tests {
         assert_eq!(install(&env, Program::Bulla, Wanted::Gone).unwrap().len(), 2);
         assert_eq!(fs::read_to_string(&file).unwrap(), "alias ll='ls -l'\n");
         assert!(install(&env, Program::Bulla, Wanted::Gone).is_err());
+    }
+
+    #[test]
+    fn an_empty_home_gets_the_file_of_its_shell() {
+        for (shell, file) in
+            [("/bin/bash", ".bashrc"), ("zsh", ".zshrc"), ("/x/fish", ".config/fish/completions/bulla.fish")]
+        {
+            let home = tempfile::tempdir().unwrap();
+            let env = Env::from([("HOME", home.path().to_str().unwrap()), ("SHELL", shell)]);
+            assert_eq!(install(&env, Program::Bulla, Wanted::There).unwrap(), [home.path().join(file)]);
+            assert!(install(&env, Program::Bulla, Wanted::There).unwrap_err().contains("already"));
+            assert_eq!(install(&env, Program::Bulla, Wanted::Gone).unwrap(), [home.path().join(file)]);
+        }
+        let home = tempfile::tempdir().unwrap();
+        let env = Env::from([("HOME", home.path().to_str().unwrap()), ("SHELL", "/bin/dash")]);
+        assert!(install(&env, Program::Bulla, Wanted::There).unwrap_err().contains("there is no bash"));
     }
 
     #[test]

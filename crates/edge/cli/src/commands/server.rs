@@ -30,29 +30,46 @@ pub static COMMANDS: &[Command] = &[Command {
             "Where to write that authority and certificate; a temporary folder if not given.",
         ),
         Flag::repeat("dev-tls-san", "Further name or address in that certificate. May be given several times."),
-        Flag::text("dev-plugin-dir", "Folder of plugins."),
-        Flag::switch("dev-plugin-init", "Register the plugins found there."),
-        Flag::switch("dev-skip-init", "Do not initialise."),
-        Flag::switch("dev-three-node", "Run three nodes."),
-        Flag::text("dev-cluster-json", "File to describe those nodes in."),
-        Flag::switch("dev-ha", "Run with high availability in memory."),
+        Flag::text("dev-plugin-dir", "Folder of plugins. No effect in this version."),
+        Flag::switch("dev-plugin-init", "Register the plugins found there. No effect in this version."),
+        Flag::switch("dev-skip-init", "Do not initialise. Refused by this version."),
+        Flag::switch("dev-three-node", "Run three nodes. Refused by this version."),
+        Flag::text("dev-cluster-json", "File to describe those nodes in. No effect in this version."),
+        Flag::switch("dev-ha", "Run with high availability in memory. In this version no more than `-dev`."),
         Flag::switch("dev-transactional", "Run with transactional storage in memory; always so."),
-        Flag::int("dev-latency", "Delay of the storage, in milliseconds."),
-        Flag::int("dev-latency-jitter", "Random part of that delay, in percent."),
+        Flag::int("dev-latency", "Delay of the storage, in milliseconds. No effect in this version."),
+        Flag::int("dev-latency-jitter", "Random part of that delay, in percent. No effect in this version."),
         Flag::text("log-level", "trace, debug, info, warn or error.").env("LOG_LEVEL"),
         Flag::text("log-format", "standard or json.").env("LOG_FORMAT"),
-        Flag::text("log-file", "File for logs, besides standard error."),
-        Flag::text("log-rotate-bytes", "Size at which that file is rotated."),
-        Flag::text("log-rotate-duration", "Age at which that file is rotated."),
-        Flag::text("log-rotate-max-files", "Rotated files to keep."),
+        Flag::text("log-file", "File for logs, instead of standard error."),
+        Flag::text(
+            "log-rotate-bytes",
+            "Size at which that file is rotated. No effect in this version: it is reopened at SIGHUP.",
+        ),
+        Flag::text("log-rotate-duration", "Age at which that file is rotated. No effect in this version."),
+        Flag::text("log-rotate-max-files", "Rotated files to keep. No effect in this version."),
         Flag::text("address", "Accepted for the sake of scripts; listeners are configured."),
         Flag::text("cluster-address", "Accepted for the sake of scripts; listeners are configured."),
-        Flag::switch("exit-on-core-shutdown", "Exit when the core shuts down."),
-        Flag::switch("recovery", "Start in recovery mode."),
+        Flag::switch("exit-on-core-shutdown", "Exit when the core shuts down. No effect in this version."),
+        Flag::switch("recovery", "Start in recovery mode. Refused by this version."),
     ],
     kind: Kind::Local,
     run: Run::Server,
 }];
+
+/// Flags that are taken for the sake of scripts. Whoever gives one is told, so that nobody relies on it.
+const IDLE: [&str; 10] = [
+    "dev-plugin-dir",
+    "dev-plugin-init",
+    "dev-cluster-json",
+    "dev-ha",
+    "dev-latency",
+    "dev-latency-jitter",
+    "log-rotate-bytes",
+    "log-rotate-duration",
+    "log-rotate-max-files",
+    "exit-on-core-shutdown",
+];
 
 /// What `server` was asked for, flags and environment taken together.
 #[derive(Clone, Default)]
@@ -66,7 +83,8 @@ pub struct ServerOptions {
     pub log_level: Option<String>,
     pub log_format: Option<String>,
     pub log_file: Option<PathBuf>,
-    pub exit_on_core_shutdown: bool,
+    /// Flags that were given and have no effect, without the dash.
+    pub idle: Vec<&'static str>,
     pub recovery: bool,
     /// The name the binary was called with: `bulla`, `vault` or `bao`.
     pub program: &'static str,
@@ -88,12 +106,8 @@ pub struct DevOptions {
     pub tls: bool,
     pub tls_cert_dir: Option<PathBuf>,
     pub tls_sans: Vec<String>,
-    pub plugin_dir: Option<PathBuf>,
     pub skip_init: bool,
     pub three_nodes: bool,
-    pub cluster_json: Option<PathBuf>,
-    /// Milliseconds.
-    pub latency: u64,
 }
 
 /// What a development server mounts at `secret/`.
@@ -124,7 +138,7 @@ impl ServerOptions {
             log_level: setting("log-level", "LOG_LEVEL"),
             log_format: setting("log-format", "LOG_FORMAT"),
             log_file: flags.filled("log-file").map(PathBuf::from),
-            exit_on_core_shutdown: flags.on("exit-on-core-shutdown"),
+            idle: IDLE.into_iter().filter(|name| flags.text(name).is_some()).collect(),
             recovery: flags.on("recovery"),
             program: "bulla",
             version: String::new(),
@@ -160,11 +174,8 @@ fn dev(flags: &Flags, env: &Env) -> DevOptions {
         tls: flags.on("dev-tls"),
         tls_cert_dir: flags.filled("dev-tls-cert-dir").map(PathBuf::from),
         tls_sans: flags.split("dev-tls-san"),
-        plugin_dir: flags.filled("dev-plugin-dir").map(PathBuf::from),
         skip_init: flags.on("dev-skip-init"),
         three_nodes: flags.on("dev-three-node"),
-        cluster_json: flags.filled("dev-cluster-json").map(PathBuf::from),
-        latency: flags.int("dev-latency").and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default(),
     }
 }
 
@@ -193,6 +204,17 @@ mod tests {
         assert!(options.dev.is_none());
         assert_eq!(options.configs, [PathBuf::from("a.hcl"), PathBuf::from("b")]);
         assert_eq!(options.log_level.as_deref(), Some("debug"));
+    }
+
+    #[test]
+    fn flags_without_effect_are_named() {
+        let given = "-dev -dev-latency=100 -log-rotate-bytes 5 -address=x -exit-on-core-shutdown";
+        assert_eq!(options(given, &Env::default()).idle, ["dev-latency", "log-rotate-bytes", "exit-on-core-shutdown"]);
+        assert!(options("-dev -dev-tls -log-level=warn", &Env::default()).idle.is_empty());
+        for name in IDLE {
+            let flag = COMMANDS[0].flags.iter().find(|flag| flag.name == name).unwrap();
+            assert!(flag.help.contains("in this version") || flag.help.contains("In this version"), "{name}");
+        }
     }
 
     #[test]
