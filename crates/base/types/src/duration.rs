@@ -14,6 +14,13 @@ impl Seconds {
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
+
+    /// Whole seconds of so many nanoseconds; `None` = negative, or more than 64 bits hold. Fractions are cut off, but less
+    /// than a second is one: zero means "none" or "without end" almost everywhere, and nobody asked for that.
+    pub fn of_nanos(nanos: i128) -> Option<Self> {
+        let whole = nanos / 1_000_000_000;
+        u64::try_from(if nanos > 0 { whole.max(1) } else { nanos.min(whole) }).ok().map(Self)
+    }
 }
 
 impl fmt::Display for Seconds {

@@ -55,9 +55,9 @@ pub(crate) fn wrap(headers: &HeaderMap) -> Result<Option<WrapRequest>, String> {
     if nanos < 0 {
         return Err(fail("requested wrap ttl cannot be negative"));
     }
-    let seconds = u64::try_from(nanos / 1_000_000_000).map_err(|_| fail("too long"))?;
+    let ttl = Seconds::of_nanos(nanos).ok_or_else(|| fail("too long"))?;
     let jwt = headers.get(WRAP_FORMAT).is_some_and(|f| f.as_bytes().eq_ignore_ascii_case(b"jwt"));
-    Ok((seconds > 0).then_some(WrapRequest { ttl: Seconds(seconds), jwt }))
+    Ok((!ttl.is_zero()).then_some(WrapRequest { ttl, jwt }))
 }
 
 /// The media type without parameters, in lower case only where it has to be compared.
@@ -110,6 +110,9 @@ mod tests {
         assert_eq!(ttl("60"), Ok(Some(60)));
         assert_eq!(ttl("5m"), Ok(Some(300)));
         assert_eq!(ttl("0"), Ok(None));
+        // What was asked to be wrapped never goes out in clear.
+        assert_eq!(ttl("900ms"), Ok(Some(1)));
+        assert_eq!(ttl("1ns"), Ok(Some(1)));
         assert_eq!(ttl("soon"), Err("error parsing X-Vault-Wrap-TTL header: time: invalid duration \"soon\"".into()));
         assert_eq!(
             ttl("-5s"),

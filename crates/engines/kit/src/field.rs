@@ -192,7 +192,7 @@ impl Field for Seconds {
         if nanos < 0 {
             return Err("cannot provide negative value".into());
         }
-        u64::try_from(nanos / 1_000_000_000).map(Self).map_err(|_| "expected a duration within 64 bits".into())
+        Self::of_nanos(nanos).ok_or_else(|| "expected a duration within 64 bits".into())
     }
 
     fn missing() -> Option<Self> {
@@ -330,6 +330,12 @@ mod tests {
         assert_eq!(bool::decode(&raw("0")), Ok(false));
         assert_eq!(Seconds::decode(&raw("\"1h\"")), Ok(Seconds(3600)));
         assert_eq!(Seconds::decode(&raw("90")), Ok(Seconds(90)));
+        // Zero is "none" or "for ever".
+        for (text, seconds) in
+            [("\"900ms\"", 1), ("\"1ns\"", 1), ("\"1500ms\"", 1), ("\"2s\"", 2), ("\"0s\"", 0), ("0", 0)]
+        {
+            assert_eq!(Seconds::decode(&raw(text)), Ok(Seconds(seconds)), "{text}");
+        }
         assert_eq!(CommaList::decode(&raw("\"a, b\"")).unwrap().0, ["a", "b"]);
         assert_eq!(Vec::<String>::decode(&raw("\"a, b\"")).unwrap(), ["a, b"]);
         assert_eq!(String::decode(&raw("5")), Ok("5".into()));

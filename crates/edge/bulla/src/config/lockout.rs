@@ -27,7 +27,7 @@ pub(super) fn apply(config: &mut Config, place: Place<'_>, body: &Object) -> Res
 
 fn parse(place: Place<'_>, block: &Block<'_>) -> Result<UserLockout, ConfigError> {
     let seconds = |name: &str| match block.body.value(name) {
-        Some(value) => Ok(Seconds(nanos(place, name, value)? / 1_000_000_000)),
+        Some(value) => Ok(Seconds::of_nanos(nanos(place, name, value)?.into()).unwrap_or_default()),
         None => Ok(Seconds::ZERO),
     };
     let threshold = match block.body.value("lockout_threshold") {

@@ -153,7 +153,7 @@ fn scalars(config: &mut Config, place: Place<'_>, body: &Object) -> Result<(), C
         [("default_lease_ttl", &mut config.default_lease_ttl), ("max_lease_ttl", &mut config.max_lease_ttl)]
     {
         if let Some(value) = body.value(name) {
-            *slot = Some(Seconds(nanos(place, name, value)? / 1_000_000_000));
+            *slot = Seconds::of_nanos(nanos(place, name, value)?.into());
         }
     }
     for (name, slot) in [
