@@ -22,6 +22,7 @@ mod listing;
 mod log_levels;
 mod login;
 mod mounts;
+mod parameters;
 mod pipeline;
 mod policy;
 mod reach;

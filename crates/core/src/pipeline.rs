@@ -22,6 +22,7 @@ use crate::core::Core;
 use crate::delivery::Delivery;
 use crate::lease::HandedOut;
 use crate::mounts::MountStore;
+use crate::parameters::BodyParameters;
 use crate::policy::Generation;
 use crate::request::Request;
 use crate::route::{Routed, route};
@@ -297,7 +298,7 @@ impl<'a> Attempt<'a> {
     fn decide(&self, caller: &Caller, routed: Option<&Routed>, operation: Operation) -> Result<Permit, Refused> {
         let path = routed.map_or(&self.request.path, |r| &r.path);
         let fields = routed.map_or(&[][..], |r| r.fields(operation));
-        let parameters = record::BodyParameters { body: &self.request.body, fields };
+        let parameters = BodyParameters { body: &self.request.body, fields };
         let ask = Ask {
             namespace: "",
             path,

@@ -2,14 +2,12 @@
 //!
 //! Not here: the request's own path (`pipeline`), and what a policy says (`rules/policy`).
 
-use crate::record::present_name;
+use crate::parameters::Unseen;
 use crate::route::route_to;
 use crate::state::State;
-use bulla_kit::{Body, FieldSpec, Rights};
-use bulla_policy::{Acl, Ask, Denied, Parameters, Permit};
+use bulla_kit::{Body, Rights};
+use bulla_policy::{Acl, Ask, Denied, Permit};
 use bulla_types::{Operation, RequestPath, Seconds, Time};
-use serde_json::Value;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The caller's policies at the moment its own request was decided, with what they were filled with then.
@@ -49,32 +47,6 @@ impl Rights for Reach {
 
     fn is_denied(&self, path: &RequestPath) -> bool {
         matches!(self.decide(Operation::Read, path, &[]), Err(Denied::Deny { .. } | Denied::Template { .. }))
-    }
-}
-
-/// Parameters of which only the names are known. Rules that allow or deny a name as such apply; one that allows only
-/// certain values allows none of these.
-struct Unseen<'a> {
-    names: &'a [&'a str],
-    fields: &'static [FieldSpec],
-}
-
-impl Parameters for Unseen<'_> {
-    fn has(&self, name: &str) -> bool {
-        let present = self.present(name);
-        self.names.iter().any(|own| *own == name || present_name(self.fields, own) == present)
-    }
-
-    fn present<'n>(&self, name: &'n str) -> &'n str {
-        present_name(self.fields, name)
-    }
-
-    fn visit(&self, see: &mut dyn FnMut(&str, &Value) -> ControlFlow<()>) {
-        for name in self.names {
-            if see(name, &Value::Null).is_break() {
-                return;
-            }
-        }
     }
 }
 

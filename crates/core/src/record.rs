@@ -11,15 +11,13 @@ use bulla_audit::{
     AuditError, Auth, Data, Disclosable, Entry, Exemption, GrantingPolicy, HashHeader, Header, Mount, Namespace,
     PolicyResults, Recorded, Wait,
 };
-use bulla_kit::{Body, FieldSpec, RawJson};
-use bulla_policy::Parameters;
+use bulla_kit::RawJson;
 use bulla_records::{MountClass, TokenRecord};
 use bulla_types::{Operation, PolicyName, Seconds, Time};
 use bulla_wire::AuthBlock;
-use serde_json::{Value, json};
+use serde_json::json;
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::ops::ControlFlow;
 
 /// Everything a record is made of.
 pub struct Scene<'a> {
@@ -414,51 +412,6 @@ pub fn seal_incomplete() -> Disclosable<Answer> {
     unrecorded(Refusal::new(ErrorKind::Internal, "sealed, but some work could not be ended; restart to erase it"))
 }
 
-/// What the parameter that is called `name` in any case is called today.
-pub fn present_name<'n>(fields: &[FieldSpec], name: &'n str) -> &'n str {
-    let field = fields.iter().find(|field| field.older_name_of.is_some() && field.name.eq_ignore_ascii_case(name));
-    field.map_or(name, |field| field.present_name())
-}
-
-/// A request's parameters as policy rules look at them.
-pub struct BodyParameters<'a> {
-    pub body: &'a Body,
-    /// Those of the route; they tell which names mean one parameter.
-    pub fields: &'static [FieldSpec],
-}
-
-impl BodyParameters<'_> {
-    /// The page size asked for, if it is a number.
-    pub fn limit(&self) -> Option<i64> {
-        let raw = self.body.get("limit")?;
-        match raw.to_value() {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        }
-    }
-}
-
-impl Parameters for BodyParameters<'_> {
-    fn has(&self, name: &str) -> bool {
-        let present = self.present(name);
-        let mut named = self.fields.iter().filter(|field| field.present_name() == present);
-        self.body.get(name).is_some() || named.any(|field| self.body.get(field.name).is_some())
-    }
-
-    fn present<'n>(&self, name: &'n str) -> &'n str {
-        present_name(self.fields, name)
-    }
-
-    fn visit(&self, look: &mut dyn FnMut(&str, &Value) -> ControlFlow<()>) {
-        for (name, raw) in self.body.iter() {
-            if look(name, &raw.to_value()).is_break() {
-                return;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -466,6 +419,7 @@ mod tests {
     use super::*;
     use crate::CoreConfig;
     use crate::testing::Server;
+    use serde_json::Value;
 
     /// The records of one write, the request's and the answer's.
     async fn recorded(server: &Server, file: &std::path::Path, token: Option<&str>, texts: usize) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! What clients write about entities and groups, checked and put into its one form.
 
-use crate::record::BodyParameters;
+use crate::parameters::BodyParameters;
 use crate::route::route_to;
 use crate::sys::SysCtx;
 use bulla_kit::{CommaList, EngineError, KeyValues};

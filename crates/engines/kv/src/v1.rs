@@ -121,7 +121,7 @@ fn lease_hint(object: &RawJson) -> Option<Seconds> {
     }
     let hints: Hints = serde_json::from_str(object.get()).ok()?;
     let SignedDuration(nanos) = SignedDuration::decode(&hints.ttl.or(hints.lease)?).ok()?;
-    u64::try_from(nanos / 1_000_000_000).ok().map(Seconds)
+    Seconds::of_nanos(nanos)
 }
 
 async fn write(ctx: Ctx, input: Input) -> Answer {

@@ -91,11 +91,9 @@ pub fn version_limit(number: i64, warnings: &mut Vec<String>) -> Result<u32, Eng
 /// Negative, or longer than 64 bits of seconds.
 pub fn deletion_span(sent: SignedDuration, warnings: &mut Vec<String>) -> Result<Seconds, EngineError> {
     let SignedDuration(nanos) = sent;
-    let seconds = u64::try_from(nanos / 1_000_000_000);
-    let seconds = seconds.map_err(|_| EngineError::bad("delete_version_after is too long"))?;
-    if seconds == 0 && nanos > 0 {
+    let seconds = Seconds::of_nanos(nanos).ok_or_else(|| EngineError::bad("delete_version_after is too long"))?;
+    if (1..1_000_000_000).contains(&nanos) {
         warnings.push("delete_version_after was set to 1s: versions are deleted by whole seconds".to_owned());
-        return Ok(Seconds(1));
     }
-    Ok(Seconds(seconds))
+    Ok(seconds)
 }
