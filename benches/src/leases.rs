@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 const WORKERS: usize = 32;
 /// Of all leases, how many end at the same moment.
 const DUE: usize = 100_000;
-/// From the last lease to that moment: time for a restart.
+/// From the last lease to that moment: time for the restarts.
 const BEFORE_DUE: Duration = Duration::from_secs(30);
 const READERS: usize = 4;
 /// A single unseal takes a millisecond or two: one sample says nothing about a ratio.
