@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
+use fjall::config::PartitioningPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 
 use super::home::Home;
@@ -79,7 +80,14 @@ fn open_library(home: &Home, options: DiskOptions) -> Result<(Database, Keyspace
             .open()?;
         // One keyspace for everything: one that nobody writes to any more could hold sealed journals for ever.
         // A store that is there already keeps the sizes it was made with.
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let options = || {
+            // In small blocks on every level. By default only tables of the fourth level and below have them; in those above,
+            // the first read after a start has to read and verify a table's whole filter and index: megabytes.
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(MEMTABLE_BYTES)
+                .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+                .index_block_partitioning_policy(PartitioningPolicy::all(true))
+        };
         let keyspace = db.keyspace("records", options)?;
         Ok((db, keyspace))
     }));
