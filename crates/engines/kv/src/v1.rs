@@ -152,7 +152,10 @@ async fn scan(ctx: Ctx, at: PathOnly) -> Answer {
 
 /// All names below a folder; too many to answer with is an error, never a shorter answer.
 pub async fn scanned(view: &View, folder: &str) -> Result<Vec<String>, EngineError> {
-    let names = view.scan(folder, MAX_SCAN + 1).await?;
+    all_of(view.scan(folder, MAX_SCAN + 1).await?)
+}
+
+fn all_of(names: Vec<String>) -> Result<Vec<String>, EngineError> {
     if names.len() > MAX_SCAN {
         return Err(EngineError::bad(format!("there are more than {MAX_SCAN} secrets here; scan a smaller folder")));
     }
@@ -171,6 +174,13 @@ mod tests {
 
     fn hint(text: &str) -> Option<u64> {
         lease_hint(&RawJson::parse(text.into()).unwrap()).map(|s| s.0)
+    }
+
+    #[test]
+    fn a_scan_has_a_limit() {
+        assert_eq!(all_of(vec![String::new(); MAX_SCAN]).unwrap().len(), MAX_SCAN);
+        let refused = all_of(vec![String::new(); MAX_SCAN + 1]).unwrap_err().to_string();
+        assert!(refused.contains("more than 1000000 secrets"), "{refused}");
     }
 
     #[test]
