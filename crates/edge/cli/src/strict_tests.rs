@@ -57,6 +57,20 @@ fn other_output_that_is_lost_is_an_error_and_stays_secret() {
     assert_eq!(into_nothing(&fake, &["list", "-format=json", "none"], ErrorKind::StorageFull).code, 2);
 }
 
+#[test]
+fn no_commands_help_is_lost_in_silence() {
+    let fake = Fake::answering(NONE);
+    for command in crate::commands::all() {
+        let words: Vec<&str> = command.name.split(' ').chain(["-h"]).collect();
+        let lost = into_nothing(&fake, &words, ErrorKind::StorageFull);
+        assert_eq!(
+            (lost.code, lost.err.as_str()),
+            (1, "Cannot write to standard output: no storage space\n"),
+            "{words:?}"
+        );
+    }
+}
+
 /// Once an answer that was to be wrapped came in the clear.
 #[test]
 fn a_wrapping_time_that_cannot_be_kept_stops_everything() {
