@@ -5,13 +5,16 @@
 
 use bulla_client::{Json, Request};
 
-use super::{kv::MOUNT, kv_place::place, tidy};
+use super::{kv_place::place, tidy};
 use crate::{
     command::{Command, Kind, Run},
     context::Ctx,
     dry_run,
     failure::{Done, Failure},
+    flags::Flag,
 };
+
+const MOUNT: Flag = Flag::text("mount", "Where the store is mounted; PATH and TARGET are then below it.");
 
 const fn command(name: &'static str, about: &'static str, help: &'static str, run: fn(&mut Ctx) -> Done) -> Command {
     Command {
