@@ -76,6 +76,59 @@ fn nothing_is_made_that_could_not_be_shown() {
     assert!(code == Some(1) && err.contains("standard input is closed"), "{err}");
 }
 
+/// What a disk that is full does to every kind of output. `/dev/null` loses it, too, and that is somebody's wish however
+/// it was opened: for writing alone, as shells do, or for both ways, as the runtimes of other languages do.
+#[test]
+fn output_that_is_lost_is_an_error_and_output_nobody_wants_is_none() {
+    let (server, client, keys) = ServerProcess::ready(ServerOptions::default());
+    let home = tempfile::tempdir().unwrap();
+    let mut shell = Shell { home: home.path(), variables: HashMap::new() };
+    std::fs::create_dir(home.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink(binary(), home.path().join("bin/vault")).unwrap();
+    for (name, value) in
+        [("VAULT_ADDR", format!("http://{}", client.address)), ("VAULT_TOKEN", keys.root_token.clone())]
+    {
+        shell.variables.insert(name.to_owned(), value);
+    }
+    shell
+        .run("vault secrets enable -path=secret -version=2 kv; vault kv put secret/a x=1; vault write cubbyhole/a x=1");
+    for command in [
+        "version",
+        "-h",
+        "kv get -h",
+        "status",
+        "read cubbyhole/a",
+        "read -field=x cubbyhole/a",
+        "read -format=raw cubbyhole/a",
+        "list -format=yaml cubbyhole",
+        "write cubbyhole/b x=1",
+        "delete cubbyhole/b",
+        "kv get secret/a",
+        "kv get -format=json secret/a",
+        "kv metadata get secret/a",
+        "kv copy secret/a secret/b",
+        "secrets list",
+        "policy read default",
+        "token lookup",
+        "print token",
+        "read -output-curl-string cubbyhole/a",
+        "completion bash",
+        "man",
+        "path-help sys/mounts",
+        "operator key-status",
+    ] {
+        let (code, _, err) = shell.run(&format!("vault {command} > /dev/full"));
+        assert!(code == 1 && err.contains("Cannot write to standard output: "), "{command}: {code} {err}");
+        shell.run("vault kv metadata delete secret/b");
+        for nowhere in ["> /dev/null", "1<> /dev/null"] {
+            let (code, _, err) = shell.run(&format!("vault {command} {nowhere}"));
+            assert_eq!((code, err.as_str()), (0, ""), "{command} {nowhere}");
+            shell.run("vault kv metadata delete secret/b");
+        }
+    }
+    drop(server);
+}
+
 struct Shell<'a> {
     home: &'a Path,
     variables: HashMap<String, String>,

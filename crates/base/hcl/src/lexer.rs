@@ -49,6 +49,8 @@ impl Token {
 
 pub(crate) struct Lexer<'a> {
     cursor: Cursor<'a>,
+    /// Offset of the token read last.
+    start: usize,
 }
 
 impl<'a> Lexer<'a> {
@@ -57,7 +59,7 @@ impl<'a> Lexer<'a> {
         if cursor.peek() == Some('\u{feff}') {
             cursor.next();
         }
-        Self { cursor }
+        Self { cursor, start: 0 }
     }
 
     /// The next token and where it begins.
@@ -65,6 +67,7 @@ impl<'a> Lexer<'a> {
         self.skip_blank()?;
         let pos = self.cursor.next_pos();
         let start = self.cursor.offset();
+        self.start = start;
         let Some(c) = self.cursor.next() else {
             return Ok((Token::Eof, pos));
         };
@@ -83,6 +86,11 @@ impl<'a> Lexer<'a> {
             other => Token::Other(other),
         };
         Ok((token, pos))
+    }
+
+    /// Where in the text the token read last stands, in bytes.
+    pub(crate) fn last_token(&self) -> std::ops::Range<usize> {
+        self.start..self.cursor.offset()
     }
 
     /// White space and the three kinds of comments.

@@ -6,6 +6,17 @@ use crate::{
     flags::{Flag, Flags},
 };
 
+/// Help that ends with what all words that may be secrets have in common.
+macro_rules! seen_words {
+    ($help:literal) => {
+        concat!(
+            $help,
+            " A word can be seen by other users of the machine for a moment, and stays in the shell's history."
+        )
+    };
+}
+pub(crate) use seen_words;
+
 /// One command of the command line.
 #[derive(Debug)]
 pub struct Command {

@@ -15,7 +15,7 @@ use crate::{
     flags::{Flags, parse_bool},
     output::Format,
     program::Program,
-    token_file,
+    proxy, token_file,
     ui::Ui,
 };
 
@@ -55,6 +55,21 @@ impl Ctx {
     /// A word; empty if it was not given.
     pub fn arg(&self, index: usize) -> &str {
         self.args.get(index).map_or("", String::as_str)
+    }
+
+    /// A word that is a secret, or with `-` what standard input holds; empty only if the word was not given.
+    ///
+    /// # Errors
+    /// If standard input cannot be read, or holds nothing: nobody means their own token by that.
+    pub fn secret_word(&mut self, index: usize) -> Result<Zeroizing<String>, Failure> {
+        if self.arg(index) != "-" {
+            return Ok(Zeroizing::new(self.arg(index).to_owned()));
+        }
+        let input = self.ui.input().map_err(Failure::local)?;
+        match input.trim() {
+            "" => Err(Failure::local("standard input holds nothing")),
+            text => Ok(Zeroizing::new(text.to_owned())),
+        }
     }
 
     /// A flag's value or its environment variable's, unless empty.
@@ -204,11 +219,6 @@ impl Ctx {
     }
 
     fn connect(&mut self) -> Result<(Runtime, Client), Failure> {
-        for name in ["PROXY_ADDR", "HTTP_PROXY"] {
-            if let Some((variable, _)) = self.env.named(name) {
-                self.ui.warn(&format!("WARNING! {variable} is not used: servers are spoken to directly."));
-            }
-        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Failure::local(format!("cannot start the client: {e}")))?;
         let client = Client::new(self.config()?).map_err(|e| Failure::local(said(&e)))?;
@@ -231,6 +241,7 @@ impl Ctx {
             server_name: self.setting("tls-server-name"),
             skip_verify: self.enabled("tls-skip-verify"),
         };
+        config.proxies = proxy::proxies(&self.env).map_err(Failure::local)?;
         config.follow_redirects = !self.enabled("disable-redirects");
         self.extra_headers(&mut config);
         if let Some(seconds) = self.duration_setting("CLIENT_TIMEOUT")? {

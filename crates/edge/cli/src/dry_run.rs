@@ -75,6 +75,11 @@ pub fn policy(requests: &[&Request]) -> String {
     if SUDO.iter().any(|pattern| covers(pattern, path)) {
         capabilities.push("sudo");
     }
+    policy_for(path, &capabilities)
+}
+
+/// A policy of one rule.
+pub fn policy_for(path: &str, capabilities: &[&str]) -> String {
     let quoted: Vec<String> = capabilities.iter().map(|c| format!("{c:?}")).collect();
     format!("path {path:?} {{\n  capabilities = [{}]\n}}", quoted.join(", "))
 }

@@ -33,6 +33,9 @@ pub fn group(program: &str, words: &str) -> Option<String> {
     Some(format!("Usage: {program} {words} <command> [flags] [words]\n\n{about}\n\n{}", listed(&names)))
 }
 
+const VARIABLES: &str = "Variables are read with BULLA_, BAO_ or VAULT_ in front, in this order. PROXY_ADDR names a proxy \
+                         for all servers; without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read as they stand.";
+
 /// One command with its flags.
 pub fn command(program: &str, command: &Command) -> String {
     let mut text = format!("Usage: {program} {} [flags] {}", command.name, command.args).trim_end().to_owned();
@@ -55,7 +58,7 @@ pub fn command(program: &str, command: &Command) -> String {
         text.push_str(&table.iter().map(flag).collect::<Vec<_>>().join("\n"));
     }
     if command.kind != Kind::Local {
-        text.push_str("\n\nVariables are read with BULLA_, BAO_ or VAULT_ in front, in this order.");
+        text.push_str(&format!("\n\n{}", wrap(VARIABLES, 0)));
     }
     text
 }

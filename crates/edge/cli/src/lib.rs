@@ -23,6 +23,7 @@ mod hidden;
 mod man;
 mod output;
 mod program;
+mod proxy;
 mod show;
 mod standard_output;
 mod title;

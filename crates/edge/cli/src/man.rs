@@ -21,8 +21,14 @@ pub fn overview(program: &str, version: &str) -> String {
     }
     page += ".SH FLAGS\nOf every command that talks to a server:\n";
     page += &flags(HTTP_FLAGS);
+    page += SECRETS;
     page + EXIT
 }
+
+const SECRETS: &str = ".SH SECRETS\nShares, tokens and passwords that are given as words can be seen by other users of the \
+                       machine, in ps, until the command has begun and written over them; they also stay in the \
+                       shell\\(aqs history. With \\- in their place they are read from standard input, and some are asked \
+                       for and not shown if they are missing.\n";
 
 /// The page of one command.
 pub fn page(program: &str, version: &str, command: &Command) -> String {
@@ -42,7 +48,9 @@ pub fn page(program: &str, version: &str, command: &Command) -> String {
     if command.kind == Kind::Local { page } else { page + EXIT }
 }
 
-const EXIT: &str = ".SH ENVIRONMENT\nVariables are read with BULLA_, BAO_ or VAULT_ in front, in this order.\n.SH EXIT STATUS\n\
+const EXIT: &str = ".SH ENVIRONMENT\nVariables are read with BULLA_, BAO_ or VAULT_ in front, in this order. \
+                    PROXY_ADDR names a proxy for all servers; without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read \
+                    as they stand.\n.SH EXIT STATUS\n\
                     0: done; 1: used wrongly; 2: refused by the server, or nothing there.\n";
 
 fn head(program: &str, title: &str, version: &str, about: &str) -> String {

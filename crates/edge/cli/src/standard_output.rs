@@ -21,7 +21,9 @@ pub fn check(out: impl AsFd) -> io::Result<()> {
     write(out, b"")?;
     let stat = fstat(out)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::CharacterDevice if is_closed(out)? => Err(io::Error::other("it is closed")),
+        FileType::CharacterDevice if may_be_closed(out)? => {
+            Err(io::Error::other("it is closed, or leads to /dev/null"))
+        }
         FileType::RegularFile => room(out),
         FileType::Fifo | FileType::Socket => reader(out),
         _ => Ok(()),
@@ -30,7 +32,11 @@ pub fn check(out: impl AsFd) -> io::Result<()> {
 
 /// A closed stream shows as the null device open for both ways: that is what the runtime puts in its place, so that no
 /// file opened later takes it. `>/dev/null` opens it for writing only, and is somebody's wish.
-pub fn is_closed(stream: impl AsFd) -> io::Result<bool> {
+///
+/// So is the null device open for both ways where a program of another language has started this one (Python's `DEVNULL`,
+/// Node's `ignore`, `daemon(3)`), and from the inside the two cannot be told apart. That is why only commands whose
+/// answer would be lost for good refuse it; others would break whoever starts them like that.
+pub fn may_be_closed(stream: impl AsFd) -> io::Result<bool> {
     let device = fstat(&stream)?.st_rdev;
     let is_null = (major(device), minor(device)) == (1, 3);
     Ok(is_null && fcntl_getfl(&stream)?.contains(OFlags::RDWR))
@@ -66,7 +72,7 @@ mod tests {
     #[test]
     fn what_keeps_nothing_is_told() {
         assert_eq!(opened("/dev/full", false).unwrap_err().kind(), io::ErrorKind::StorageFull);
-        assert_eq!(opened("/dev/null", true).unwrap_err().to_string(), "it is closed");
+        assert_eq!(opened("/dev/null", true).unwrap_err().to_string(), "it is closed, or leads to /dev/null");
         opened("/dev/null", false).unwrap();
         assert!(check(File::open("/dev/null").unwrap()).is_err(), "open for reading only");
         let (reader, writer) = io::pipe().unwrap();

@@ -57,6 +57,20 @@ fn other_output_that_is_lost_is_an_error_and_stays_secret() {
     assert_eq!(into_nothing(&fake, &["list", "-format=json", "none"], ErrorKind::StorageFull).code, 2);
 }
 
+#[test]
+fn no_commands_help_is_lost_in_silence() {
+    let fake = Fake::answering(NONE);
+    for command in crate::commands::all() {
+        let words: Vec<&str> = command.name.split(' ').chain(["-h"]).collect();
+        let lost = into_nothing(&fake, &words, ErrorKind::StorageFull);
+        assert_eq!(
+            (lost.code, lost.err.as_str()),
+            (1, "Cannot write to standard output: no storage space\n"),
+            "{words:?}"
+        );
+    }
+}
+
 /// Once an answer that was to be wrapped came in the clear.
 #[test]
 fn a_wrapping_time_that_cannot_be_kept_stops_everything() {
@@ -162,11 +176,26 @@ fn a_token_file_that_cannot_be_read_is_told() {
     assert_eq!(ran_at(&fake, &["print", "token"], "", home.path().to_str().unwrap()).err, "");
 }
 
+/// The server of the tests is on this machine, so that only a proxy for all is asked.
 #[test]
-fn a_proxy_that_is_not_used_is_told() {
+fn proxies_from_the_environment() {
     let fake = Fake::answering(NONE);
-    let ran = ran_in(&fake, &["read", "c/a"], "", ("VAULT_PROXY_ADDR", "http://p:1"), &Sink::default());
-    assert!(ran.err.starts_with("WARNING! VAULT_PROXY_ADDR is not used"), "{}", ran.err);
+    for (variable, used) in [
+        ("VAULT_PROXY_ADDR", true),
+        ("BAO_PROXY_ADDR", true),
+        ("BULLA_HTTP_PROXY", true),
+        ("VAULT_HTTP_PROXY", true),
+        ("HTTP_PROXY", false),
+        ("http_proxy", false),
+    ] {
+        let ran = ran_in(&fake, &["read", "c/a"], "", (variable, "http://ann:s3cret@127.0.0.1:1"), &Sink::default());
+        assert_eq!((ran.code, ran.err.contains("(by the proxy http://127.0.0.1:1)")), (2, used), "{}", ran.err);
+        assert_eq!(fake.seen().len(), usize::from(!used), "{variable}");
+        assert!(!ran.err.contains("s3cret"));
+    }
+    let ran = ran_in(&fake, &["read", "c/a"], "", ("VAULT_PROXY_ADDR", "socks5://ann:s3cret@h"), &Sink::default());
+    assert!(ran.code == 1 && ran.err.starts_with("VAULT_PROXY_ADDR: ") && !ran.err.contains("s3cret"), "{}", ran.err);
+    assert!(fake.seen().is_empty());
 }
 
 #[test]
@@ -228,4 +257,60 @@ fn lockouts_are_tuned() {
     assert!(fake.seen()[0].contains(want));
     assert_eq!(ran(&fake, &["secrets", "tune", "-allowed-managed-keys=a,b", "kv"]).code, 0);
     assert!(fake.seen()[0].contains(r#"{"allowed_managed_keys":["a","b"]}"#));
+}
+
+/// Once a token could be given to these commands only where `ps` shows it.
+#[test]
+fn tokens_may_come_by_standard_input() {
+    let fake = Fake::answering(&[
+        ("POST /v1/auth/token/lookup", 200, r#"{"data":{"id":"hvs.x"}}"#),
+        ("PUT /v1/auth/token/renew", 200, r#"{"auth":{"client_token":"hvs.x"}}"#),
+        ("PUT /v1/auth/token/revoke", 204, ""),
+        ("POST /v1/auth/token/revoke-accessor", 204, ""),
+        ("POST /v1/sys/capabilities", 200, r#"{"data":{"capabilities":["read"]}}"#),
+        ("PUT /v1/sys/wrapping/unwrap", 200, r#"{"data":{"a":"1"}}"#),
+        ("GET /v1/sys/leader", 200, r#"{"ha_enabled":false}"#),
+        ("PUT /v1/sys/unseal", 200, r#"{"initialized":true,"sealed":false,"t":1,"n":1}"#),
+    ]);
+    for words in [
+        &["token", "lookup", "-"][..],
+        &["token", "renew", "-"],
+        &["token", "revoke", "-"],
+        &["token", "revoke", "-accessor", "-"],
+        &["token", "capabilities", "-", "p"],
+        &["unwrap", "-"],
+        &["operator", "unseal", "-"],
+    ] {
+        let ran = ran_with(&fake, words, "hvs.x\n");
+        assert_eq!(ran.code, 0, "{words:?}: {}", ran.err);
+        assert!(fake.seen()[0].contains(r#"":"hvs.x""#), "{words:?}");
+        // Nothing is not the token that commands use.
+        let nothing = ran_with(&fake, words, " \n");
+        assert_eq!((nothing.code, nothing.err.as_str()), (1, "standard input holds nothing\n"), "{words:?}");
+        assert!(fake.seen().is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn commands_that_take_secrets_as_words_say_who_sees_them() {
+    for name in [
+        "operator unseal",
+        "operator rekey",
+        "operator generate-root",
+        "login",
+        "unwrap",
+        "token lookup",
+        "token renew",
+        "token revoke",
+        "token capabilities",
+        "write",
+        "patch",
+        "kv put",
+        "kv patch",
+    ] {
+        let command = crate::commands::all().find(|command| command.name == name).unwrap();
+        let help = crate::help::command("bulla", command).replace('\n', " ");
+        assert!(help.contains("can be seen by other users of the machine"), "{name}");
+        assert!(help.contains("standard input"), "{name}");
+    }
 }

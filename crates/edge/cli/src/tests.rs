@@ -252,6 +252,48 @@ fn key_value_with_versions() {
 }
 
 #[test]
+fn entries_are_copied_and_moved() {
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/internal/ui/mounts/secret/app", 200, V2),
+        ("GET /v1/sys/internal/ui/mounts/secret", 200, V2),
+        ("GET /v1/sys/internal/ui/mounts/old/app", 200, r#"{"data":{"options":null,"path":"old/"}}"#),
+        ("POST /v1/secret/copy/app", 204, ""),
+        ("POST /v1/secret/move/app", 200, r#"{"warnings":["mind it"]}"#),
+    ]);
+    let copied = ran(&fake, &["kv", "copy", "secret/app", "/secret/team/app/"]);
+    let want = "Success! Copied secret/data/app to: secret/data/team/app\n";
+    assert_eq!((copied.code, copied.out.as_str()), (0, want), "{}", copied.err);
+    assert_eq!(fake.seen()[1], r#"POST /v1/secret/copy/app {"to":"team/app"} [x-vault-token: tok]"#);
+    let moved = ran(&fake, &["kv", "move", "-mount=secret", "app", "secret/app"]);
+    assert!(moved.code == 0 && moved.err.contains("* mind it"), "{}", moved.err);
+    assert_eq!(fake.seen()[1], r#"POST /v1/secret/move/app {"to":"secret/app"} [x-vault-token: tok]"#);
+    assert_eq!(ran(&fake, &["kv", "copy", "-format=json", "secret/app", "secret/b"]).out, "");
+    fake.seen();
+
+    for (from, to, want) in [
+        ("secret/app", "other/app", "other/app is not in the store at secret/: TARGET must be in the same one\n"),
+        ("secret/app", "secrets/app", "secrets/app is not in the store at secret/: TARGET must be in the same one\n"),
+        ("secret/app", "secret/", "PATH and TARGET must name an entry, not only a store\n"),
+        ("secret", "secret/b", "PATH and TARGET must name an entry, not only a store\n"),
+        ("old/app", "old/b", "Move not supported on KV Version 1\n"),
+    ] {
+        let refused = ran(&fake, &["kv", "move", from, to]);
+        assert_eq!((refused.code, refused.err.as_str()), (1, want), "{from} {to}");
+    }
+    let policy = ran(&fake, &["kv", "move", "-output-policy", "secret/app", "secret/b"]).out;
+    let want = "path \"secret/move/app\" {\n  capabilities = [\"update\"]\n}\n\n\
+                path \"secret/data/b\" {\n  capabilities = [\"create\"]\n}\n";
+    assert_eq!(policy, want);
+    assert!(fake.seen().iter().all(|request| request.starts_with("GET ")));
+    let lost = ran(&fake, &["kv", "copy", "-mount=secret", "none", "b"]);
+    assert!(
+        lost.code == 2 && lost.err.starts_with("Error copying secret/data/none to secret/data/b: "),
+        "{}",
+        lost.err
+    );
+}
+
+#[test]
 fn tokens() {
     let fake = Fake::answering(&[
         ("POST /v1/auth/token/create", 200, r#"{"auth":{"client_token":"hvs.x","lease_duration":1800}}"#),

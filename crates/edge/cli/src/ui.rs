@@ -41,7 +41,7 @@ impl Ui {
             input: Some(Box::new(io::stdin())),
             lost: None,
             once: false,
-            no_input: || standard_output::is_closed(io::stdin()).unwrap_or_default(),
+            no_input: || standard_output::may_be_closed(io::stdin()).unwrap_or_default(),
             check: || standard_output::check(io::stdout()),
             out_is_terminal: terminal,
             err_is_terminal: io::stderr().is_terminal(),
@@ -149,7 +149,7 @@ impl Ui {
     /// If it has been read before, is not UTF-8, or cannot be read.
     pub fn input(&mut self) -> Result<Zeroizing<String>, String> {
         if (self.no_input)() {
-            return Err("standard input is closed".to_owned());
+            return Err("standard input is closed, or leads to /dev/null".to_owned());
         }
         let mut input = self.input.take().ok_or("standard input can be used only once")?;
         let mut text = Zeroizing::new(String::new());

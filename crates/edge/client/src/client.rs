@@ -24,7 +24,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Tls`] if certificates or keys cannot be used.
     pub fn new(config: Config) -> Result<Self, ClientError> {
-        let transport = Transport::new(&config.address, &config.tls)?;
+        let transport = Transport::new(&config)?;
         Ok(Self { config, transport })
     }
 

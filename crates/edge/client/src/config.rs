@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{Address, Retries, Token};
+use crate::{Address, Proxies, Retries, Token};
 
 /// Settings of a [`crate::Client`]; nothing here is read from the environment.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Config {
     /// Further headers for every request.
     pub headers: Vec<(String, String)>,
     pub tls: TlsOptions,
+    /// Not for unix sockets.
+    pub proxies: Proxies,
     /// Bound of one attempt, from connecting to the last byte of the answer.
     pub timeout: Duration,
     pub retries: Retries,
@@ -47,6 +49,7 @@ impl Config {
             namespace: None,
             headers: Vec::new(),
             tls: TlsOptions::default(),
+            proxies: Proxies::None,
             timeout: Duration::from_secs(60),
             retries: Retries::default(),
             follow_redirects: true,

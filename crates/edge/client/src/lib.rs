@@ -1,7 +1,7 @@
 //! Client of the HTTP API: used by the command line, the agent and tests.
 //!
 //! ```text
-//! Request --> Client::send --> transport (TCP, TLS, unix socket) --> Answer --> Secret
+//! Request --> Client::send --> transport (TCP, TLS, proxies, unix socket) --> Answer --> Secret
 //!                 |  retries, redirects, time limit                    |
 //!                 `-- ClientError                                      `-- ApiError
 //! ```
@@ -14,6 +14,9 @@ mod client;
 mod config;
 mod error;
 mod json;
+#[cfg(test)]
+mod proxied_tests;
+mod proxy;
 mod request;
 mod retry;
 mod secret;
@@ -30,6 +33,7 @@ pub use client::Client;
 pub use config::{Config, TlsOptions};
 pub use error::{ApiError, ClientError};
 pub use json::{Json, JsonError};
+pub use proxy::{Exceptions, Named, Proxies, Proxy, ProxyError};
 pub use request::{Method, Request};
 pub use retry::Retries;
 pub use secret::{Auth, Secret, WrapInfo};

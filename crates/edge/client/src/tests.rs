@@ -10,10 +10,10 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 
 use crate::{Client, ClientError, Config, Json, Request, Token};
 
-type Seen = Arc<Mutex<Vec<String>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<String>>>;
 
 /// Answers one request on the stream; `answers` are taken one after the other, the last one stays.
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, answers: &Mutex<Vec<String>>, seen: &Seen) {
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, answers: &Mutex<Vec<String>>, seen: &Seen) {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -36,11 +36,11 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, answers: &Mutex<Vec
     stream.write_all(answer.as_bytes()).await.unwrap();
 }
 
-fn answer(status: u16, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: u16, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}", body.len())
 }
 
-async fn server(answers: Vec<String>) -> (String, Seen) {
+pub(crate) async fn server(answers: Vec<String>) -> (String, Seen) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let seen = Seen::default();

@@ -4,13 +4,17 @@ use bulla_client::{Json, Method, Request};
 
 use super::{folder, tidy};
 use crate::{
-    command::{Command, Kind, MANY, Run},
+    command::{Command, Kind, MANY, Run, seen_words},
     context::Ctx,
     data,
     failure::{Done, Failure},
     flags::Flag,
     output::Format,
 };
+
+/// What is said of data in words; shared with `kv`.
+pub const DATA: &str =
+    seen_words!("A value may be @FILE or - (standard input); the word @FILE or - alone holds a JSON object.");
 
 pub static COMMANDS: &[Command] = &[
     Command {
@@ -27,7 +31,7 @@ pub static COMMANDS: &[Command] = &[
         name: "write",
         args: "PATH [K=V... | @FILE | -]",
         about: "Write data, configuration and secrets",
-        help: "A value may be @FILE or - (standard input); the word @FILE or - alone holds a JSON object.",
+        help: DATA,
         words: (1, MANY),
         flags: &[FORCE_ROW],
         kind: Kind::Field,
@@ -37,7 +41,10 @@ pub static COMMANDS: &[Command] = &[
         name: "patch",
         args: "PATH [K=V... | @FILE | -]",
         about: "Change parts of data, configuration and secrets",
-        help: "Sent as a JSON merge patch: members not named stay as they are.",
+        help: seen_words!(
+            "Sent as a JSON merge patch: members not named stay as they are. A value may be @FILE or - (standard input); \
+             the word @FILE or - alone holds a JSON object."
+        ),
         words: (1, MANY),
         flags: &[FORCE_ROW],
         kind: Kind::Field,

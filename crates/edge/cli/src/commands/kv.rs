@@ -6,7 +6,7 @@
 use bulla_client::{ClientError, Json, Request, Secret};
 
 use super::{
-    generic::{data_from, deleted_at, list_at, nothing_at, written_to},
+    generic::{DATA, data_from, deleted_at, list_at, nothing_at, written_to},
     kv_place::{place, show_path, show_titled},
     tidy,
 };
@@ -35,7 +35,7 @@ pub static COMMANDS: &[Command] = &[
         flags: &[MOUNT, CAS],
         kind: Kind::Field,
         words: (1, MANY),
-        help: "A value may be @FILE or - (standard input); the word @FILE or - alone holds a JSON object.",
+        help: DATA,
         ..command("kv put", "PATH [K=V... | @FILE | -]", "Write an entry", put)
     },
     Command {
@@ -47,6 +47,7 @@ pub static COMMANDS: &[Command] = &[
         ],
         kind: Kind::Field,
         words: (1, MANY),
+        help: DATA,
         ..command("kv patch", "PATH [K=V... | @FILE | -]", "Change keys of an entry and keep the others", patch)
     },
     Command { kind: Kind::Format, ..command("kv list", "PATH", "List names", list) },

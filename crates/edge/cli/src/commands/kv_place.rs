@@ -24,6 +24,12 @@ impl Place {
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
     }
 
+    /// What is left of a path behind the mount, if it is in this store.
+    pub fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let rest = path.strip_prefix(&self.mount)?;
+        if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+    }
+
     /// The store must keep versions for `noun`.
     pub fn versioned_for(self, noun: &str) -> Result<Self, Failure> {
         if self.versioned { Ok(self) } else { Err(Failure::local(format!("{noun} not supported on KV Version 1"))) }
@@ -106,6 +112,16 @@ mod tests {
         ] {
             let (found, name) = split_mount(path, mount);
             assert_eq!((found.as_str(), name.as_str()), want, "{path} in {mount}");
+        }
+    }
+
+    #[test]
+    fn other_paths_are_in_the_store_or_not() {
+        let place = Place { mount: "team/kv".into(), name: "a".into(), versioned: true };
+        for (path, want) in
+            [("team/kv/b/c", Some("b/c")), ("team/kv", Some("")), ("team/kvb", None), ("kv/b", None), ("b", None)]
+        {
+            assert_eq!(place.below(path), want, "{path}");
         }
     }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::{generic::data_from, tidy};
 use crate::{
-    command::{Command, Kind, MANY, Run},
+    command::{Command, Kind, MANY, Run, seen_words},
     context::Ctx,
     failure::{Done, Failure, said},
     flags::Flag,
@@ -17,9 +17,11 @@ pub static COMMANDS: &[Command] = &[
         name: "login",
         args: "[TOKEN | K=V...]",
         about: "Authenticate and remember the token",
-        help: "With -method=userpass, ldap, okta or radius the words username= and password= are sent to the method's \
-               login path; a missing password is asked for. Other methods get all words as they are. Without a method \
-               the word is a token, asked for if missing; - reads it from standard input.",
+        help: seen_words!(
+            "With -method=userpass, ldap, okta or radius the words username= and password= are sent to the method's \
+             login path; a missing password is asked for. Other methods get all words as they are. Without a method \
+             the word is a token, asked for if missing; - reads it from standard input."
+        ),
         words: (0, MANY),
         flags: &[
             Flag::text("method", "Type of auth method; token if not given."),

@@ -7,6 +7,7 @@ mod generic;
 mod kv;
 mod kv_metadata;
 mod kv_place;
+mod kv_transfer;
 mod lease;
 mod login;
 mod mounts;
@@ -33,6 +34,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
     [
         generic::COMMANDS,
         kv::COMMANDS,
+        kv_transfer::COMMANDS,
         kv_metadata::COMMANDS,
         login::COMMANDS,
         wrapping::COMMANDS,

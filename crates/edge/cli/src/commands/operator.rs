@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{operator_rounds::share, status};
 use crate::{
-    command::{Command, Kind, Run},
+    command::{Command, Kind, Run, seen_words},
     context::Ctx,
     failure::{Done, Failure},
     flags::Flag,
@@ -39,8 +39,9 @@ pub static COMMANDS: &[Command] = &[
         name: "operator unseal",
         args: "[KEY]",
         about: "Give one share of the unseal key",
-        help: "Without a word the share is asked for and not shown; with - it is read from standard input. A word can be \
-               seen by other users of the machine for a moment, and stays in the shell's history.",
+        help: seen_words!(
+            "Without a word the share is asked for and not shown; with - it is read from standard input."
+        ),
         words: (0, 1),
         flags: &[
             Flag::switch("reset", "Forget the shares given so far."),

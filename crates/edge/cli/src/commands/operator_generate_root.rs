@@ -9,7 +9,7 @@ use super::{
     operator_rounds::{CANCEL, INIT, NONCE, STATUS, fetch, give_share, member, place},
 };
 use crate::{
-    command::{Command, Kind, Run},
+    command::{Command, Kind, Run, seen_words},
     context::Ctx,
     failure::{Done, Failure},
     flags::Flag,
@@ -20,9 +20,10 @@ pub static COMMANDS: &[Command] = &[Command {
     name: "operator generate-root",
     args: "[KEY]",
     about: "Make a root token from shares of the unseal key",
-    help: "Begin with -init, which prints a one-time password; then each holder gives a share (asked for and not \
-               shown, or from standard input with -); the encoded token at \
-               the end is decoded with -decode and -otp.",
+    help: seen_words!(
+        "Begin with -init, which prints a one-time password; then each holder gives a share (asked for and not shown, or \
+         from standard input with -); the encoded token at the end is decoded with -decode and -otp."
+    ),
     words: (0, 1),
     flags: &[
         INIT,

@@ -8,7 +8,7 @@ use super::{
     operator_rounds::{CANCEL, INIT, NONCE, STATUS, fetch, give_share, member, place},
 };
 use crate::{
-    command::{Command, Kind, Run},
+    command::{Command, Kind, Run, seen_words},
     context::Ctx,
     failure::{Done, Failure},
     flags::Flag,
@@ -19,7 +19,9 @@ pub static COMMANDS: &[Command] = &[Command {
     name: "operator rekey",
     args: "[KEY]",
     about: "Split the unseal key anew",
-    help: "Begin with -init, then each holder gives a share: asked for and not shown, or from standard input with -.",
+    help: seen_words!(
+        "Begin with -init, then each holder gives a share: asked for and not shown, or from standard input with -."
+    ),
     words: (0, 1),
     flags: &[
         INIT,

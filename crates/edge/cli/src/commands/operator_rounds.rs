@@ -59,8 +59,7 @@ pub fn share(ctx: &mut Ctx, question: &str) -> Result<Zeroizing<String>, Failure
     match ctx.args.first().map(String::as_str) {
         None if ctx.is_dry_run() => Ok(Zeroizing::new("SHARE".to_owned())),
         None => ctx.ask_hidden(question),
-        Some("-") => ctx.ui.input().map_err(Failure::local),
-        Some(word) => Ok(Zeroizing::new(word.to_owned())),
+        Some(_) => ctx.secret_word(0),
     }
 }
 

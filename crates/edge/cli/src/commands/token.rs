@@ -4,7 +4,7 @@ use bulla_client::{Json, Request};
 use bulla_types::go_duration_text;
 
 use crate::{
-    command::{Command, Kind, Run},
+    command::{Command, Kind, Run, seen_words},
     context::Ctx,
     failure::{Done, Failure},
     flags::Flag,
@@ -43,7 +43,7 @@ pub static COMMANDS: &[Command] = &[
         name: "token lookup",
         args: "[TOKEN | ACCESSOR]",
         about: "Show a token's properties",
-        help: "Without a word the token that commands use.",
+        help: seen_words!("Without a word the token that commands use; with - it is read from standard input."),
         words: (0, 1),
         flags: &[ACCESSOR],
         kind: Kind::Field,
@@ -53,7 +53,7 @@ pub static COMMANDS: &[Command] = &[
         name: "token renew",
         args: "[TOKEN | ACCESSOR]",
         about: "Extend a token's life",
-        help: "Without a word the token that commands use.",
+        help: seen_words!("Without a word the token that commands use; with - it is read from standard input."),
         words: (0, 1),
         flags: &[
             ACCESSOR,
@@ -66,7 +66,7 @@ pub static COMMANDS: &[Command] = &[
         name: "token revoke",
         args: "[TOKEN | ACCESSOR]",
         about: "Revoke a token and its children",
-        help: "",
+        help: seen_words!("With - the token is read from standard input."),
         words: (0, 1),
         flags: &[
             ACCESSOR,
@@ -80,7 +80,9 @@ pub static COMMANDS: &[Command] = &[
         name: "token capabilities",
         args: "[TOKEN | ACCESSOR] PATH",
         about: "Show what a token may do on a path",
-        help: "With one word the token that commands use.",
+        help: seen_words!(
+            "With one word the token that commands use; with - for TOKEN it is read from standard input."
+        ),
         words: (1, 2),
         flags: &[ACCESSOR],
         kind: Kind::Format,
@@ -131,14 +133,14 @@ fn create(ctx: &mut Ctx) -> Done {
 }
 
 fn lookup(ctx: &mut Ctx) -> Done {
-    let word = ctx.arg(0).to_owned();
+    let word = ctx.secret_word(0)?;
     let request = if ctx.flags.on("accessor") {
         needs_word(&word)?;
-        Request::post("auth/token/lookup-accessor", &Json::object([("accessor", Json::text(word))]))
+        Request::post("auth/token/lookup-accessor", &Json::object([("accessor", Json::text(&*word))]))
     } else if word.is_empty() {
         Request::get("auth/token/lookup-self")
     } else {
-        Request::post("auth/token/lookup", &Json::object([("token", Json::text(word))]))
+        Request::post("auth/token/lookup", &Json::object([("token", Json::text(&*word))]))
     };
     match ctx.write("Error looking up token", request)? {
         Some(secret) => ctx.show(&secret),
@@ -147,16 +149,16 @@ fn lookup(ctx: &mut Ctx) -> Done {
 }
 
 fn renew(ctx: &mut Ctx) -> Done {
-    let word = ctx.arg(0).to_owned();
+    let word = ctx.secret_word(0)?;
     let seconds = ctx.flags.duration("increment").unwrap_or_default() / 1_000_000_000;
     let increment = ("increment", Json::int(seconds));
     let request = if ctx.flags.on("accessor") {
         needs_word(&word)?;
-        Request::post("auth/token/renew-accessor", &Json::object([("accessor", Json::text(word)), increment]))
+        Request::post("auth/token/renew-accessor", &Json::object([("accessor", Json::text(&*word)), increment]))
     } else if word.is_empty() {
         Request::put("auth/token/renew-self", &Json::object([increment]))
     } else {
-        Request::put("auth/token/renew", &Json::object([("token", Json::text(word)), increment]))
+        Request::put("auth/token/renew", &Json::object([("token", Json::text(&*word)), increment]))
     };
     match ctx.write("Error renewing token", request)? {
         Some(secret) => ctx.show(&secret),
@@ -165,7 +167,7 @@ fn renew(ctx: &mut Ctx) -> Done {
 }
 
 fn revoke(ctx: &mut Ctx) -> Done {
-    let word = ctx.arg(0).to_owned();
+    let word = ctx.secret_word(0)?;
     let (own, accessor) = (ctx.flags.on("self"), ctx.flags.on("accessor"));
     let mode = ctx.flags.text("mode").unwrap_or_default().to_owned();
     match (own, word.is_empty()) {
@@ -174,13 +176,13 @@ fn revoke(ctx: &mut Ctx) -> Done {
         (true, true) if accessor => return Err(Failure::local("Cannot use -self with -accessor")),
         _ => {}
     }
-    let token = Json::object([("token", Json::text(&word))]);
+    let token = Json::object([("token", Json::text(&*word))]);
     let request = match (own, accessor, mode.as_str()) {
         (true, _, "") => Request::put("auth/token/revoke-self", &Json::Object(Vec::new())),
-        (_, true, "") => Request::post("auth/token/revoke-accessor", &Json::object([("accessor", Json::text(&word))])),
+        (_, true, "") => Request::post("auth/token/revoke-accessor", &Json::object([("accessor", Json::text(&*word))])),
         (false, false, "") => Request::put("auth/token/revoke", &token),
         (false, false, "orphan") => Request::put("auth/token/revoke-orphan", &token),
-        (false, false, "path") => Request::put(&format!("sys/revoke-prefix/{word}"), &Json::Object(Vec::new())),
+        (false, false, "path") => Request::put(&format!("sys/revoke-prefix/{}", *word), &Json::Object(Vec::new())),
         (false, false, other) => return Err(Failure::local(format!("Invalid mode: {other}"))),
         _ => return Err(Failure::local("Cannot use -mode with -self or -accessor")),
     };
@@ -190,10 +192,11 @@ fn revoke(ctx: &mut Ctx) -> Done {
 }
 
 fn capabilities(ctx: &mut Ctx) -> Done {
-    let (request, path) = if let [word, path] = ctx.args.as_slice() {
+    let (request, path) = if ctx.args.len() == 2 {
+        let (word, path) = (ctx.secret_word(0)?, ctx.arg(1).to_owned());
         let (member, end) = if ctx.flags.on("accessor") { ("accessor", "-accessor") } else { ("token", "") };
-        let body = Json::object([(member, Json::text(word)), ("path", Json::text(path))]);
-        (Request::post(&format!("sys/capabilities{end}"), &body), path.clone())
+        let body = Json::object([(member, Json::text(&*word)), ("path", Json::text(&path))]);
+        (Request::post(&format!("sys/capabilities{end}"), &body), path)
     } else {
         let path = ctx.arg(0).to_owned();
         if ctx.flags.on("accessor") {

@@ -3,7 +3,7 @@
 use bulla_client::{Json, Request, Token};
 
 use crate::{
-    command::{Command, Kind, Run},
+    command::{Command, Kind, Run, seen_words},
     context::Ctx,
     failure::{Done, Failure},
 };
@@ -12,7 +12,9 @@ pub static COMMANDS: &[Command] = &[Command {
     name: "unwrap",
     args: "[TOKEN]",
     about: "Fetch what a wrapping token holds",
-    help: "Without a word the token that commands use is taken for the wrapping token.",
+    help: seen_words!(
+        "Without a word the token that commands use is taken for the wrapping token; with - it is read from standard input."
+    ),
     words: (0, 1),
     flags: &[],
     kind: Kind::Field,
@@ -20,7 +22,8 @@ pub static COMMANDS: &[Command] = &[Command {
 }];
 
 fn unwrap(ctx: &mut Ctx) -> Done {
-    let token = Token::parse(ctx.arg(0));
+    let word = ctx.secret_word(0)?;
+    let token = Token::parse(&word);
     let own = ctx.token();
     // Who has no other token may present the wrapping token itself.
     let request = match token {
