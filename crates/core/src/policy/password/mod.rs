@@ -3,7 +3,7 @@
 
 mod rules;
 
-use super::routes::decoded;
+use super::writing::decoded;
 use crate::refusal::one_error;
 use crate::sys::SysCtx;
 use bulla_barrier::{Page, View};
