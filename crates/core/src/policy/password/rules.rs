@@ -7,7 +7,7 @@
 //! A password has `length` characters out of all charsets together, and of each charset at least `min-chars`.
 
 use bulla_crypto::{CryptoError, random};
-use bulla_hcl::{AccessError, Object, ParseError};
+use bulla_hcl::{AccessError, Duplicates, Object, ParseError};
 use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
@@ -25,6 +25,10 @@ pub enum PasswordPolicyError {
     UnknownRule(String),
     #[error("invalid password policy: unable to parse rules: unable to parse rule charset: {0}")]
     BadRule(AccessError),
+    #[error(
+        "invalid password policy: unable to parse rules: unable to parse rule charset: min-chars cannot be negative"
+    )]
+    Negative,
     #[error("invalid password policy: {}", several(.0))]
     Impossible(Vec<String>),
     #[error("passwords must be between {MIN_LENGTH} and {MAX_LENGTH} characters")]
@@ -59,13 +63,13 @@ impl PasswordPolicy {
     /// # Errors
     /// A text that is no policy, or a policy no password can follow.
     pub fn parse(text: &str) -> Result<Self, PasswordPolicyError> {
-        let document = bulla_hcl::parse(text).map_err(PasswordPolicyError::Undecodable)?;
+        let document = bulla_hcl::parse_with(text, Duplicates::Refuse).map_err(PasswordPolicyError::Undecodable)?;
         let length = document.body.integer("length").map_err(PasswordPolicyError::WrongType)?.unwrap_or(0);
         let blocks = document.body.blocks("rule", 1).map_err(PasswordPolicyError::WrongType)?;
         let mut rules = Vec::new();
         for block in &blocks {
             match block.labels.first().copied().unwrap_or_default() {
-                "charset" => rules.push(rule(block.body).map_err(PasswordPolicyError::BadRule)?),
+                "charset" => rules.push(rule(block.body)?),
                 other => return Err(PasswordPolicyError::UnknownRule(other.to_owned())),
             }
         }
@@ -119,10 +123,11 @@ impl PasswordPolicy {
     }
 }
 
-fn rule(body: &Object) -> Result<Rule, AccessError> {
-    let charset = body.string("charset")?.unwrap_or_default();
-    let at_least = body.integer("min-chars")?.unwrap_or(0);
-    Ok(Rule { charset: charset.chars().collect(), at_least: usize::try_from(at_least).unwrap_or(0) })
+fn rule(body: &Object) -> Result<Rule, PasswordPolicyError> {
+    let charset = body.string("charset").map_err(PasswordPolicyError::BadRule)?.unwrap_or_default();
+    let at_least = body.integer("min-chars").map_err(PasswordPolicyError::BadRule)?.unwrap_or(0);
+    let at_least = usize::try_from(at_least).map_err(|_| PasswordPolicyError::Negative)?;
+    Ok(Rule { charset: charset.chars().collect(), at_least })
 }
 
 fn check(length: i64, rules: &[Rule], charset: &BTreeSet<char>) -> Result<(), PasswordPolicyError> {
@@ -184,6 +189,42 @@ mod tests {
         }
         assert_eq!(policy(8, &[("ab", 4), ("cd", 4)]).map(|p| p.charset.len()), Ok(4));
         assert!(policy(8, &[("ab", 5), ("cd", 4)]).unwrap_err().contains("require at least 9 characters but 8 is"));
+    }
+
+    /// A rule with less than no characters made room for what the others ask for, and was no rule.
+    #[test]
+    fn a_rule_asks_for_a_number_of_characters() {
+        for (least, fits) in
+            [(-1, false), (0, true), (1, true), (8, true), (9, false), (i64::MIN, false), (i64::MAX, false)]
+        {
+            assert_eq!(policy(8, &[("ab", least)]).is_ok(), fits, "{least}");
+        }
+        assert!(policy(8, &[("ab", 8), ("cd", -4), ("ef", 4)]).unwrap_err().ends_with("min-chars cannot be negative"));
+        for least in ["1.5", "\"many\"", "[1]", "9223372036854775808", "1e30", "true"] {
+            let text = format!("length = 8\nrule \"charset\" {{ charset = \"ab\" min-chars = {least} }}");
+            assert!(PasswordPolicy::parse(&text).is_err(), "{least}");
+        }
+        for length in ["8.5", "\"long\"", "[8]", "18446744073709551624", "1e30", "true"] {
+            let text = format!("length = {length}\nrule \"charset\" {{ charset = \"ab\" }}");
+            assert!(PasswordPolicy::parse(&text).is_err(), "{length}");
+        }
+    }
+
+    /// Who reads the first of two lines would be wrong about what counts.
+    #[test]
+    fn nothing_is_said_twice() {
+        for text in [
+            "length = 8\nlength = 20\nrule \"charset\" { charset = \"abc\" }",
+            "length = 8\nrule \"charset\" { charset = \"abc\" charset = \"a\" }",
+            "length = 8\nrule \"charset\" { charset = \"abc\" min-chars = 4 min-chars = 0 }",
+            r#"{"length":20,"length":4,"rule":[{"charset":{"charset":"abc"}}]}"#,
+            r#"{"length":20,"rule":[{"charset":{"charset":"abc","charset":"a"}}]}"#,
+            r#"{"length":20,"rule":[{"charset":{"charset":"abc"}}],"rule":[{"charset":{"charset":"a"}}]}"#,
+        ] {
+            assert!(PasswordPolicy::parse(text).is_err(), "{text}");
+        }
+        // Two rules are two rules.
+        assert!(policy(8, &[("abc", 1), ("abc", 2)]).is_ok());
     }
 
     #[test]
