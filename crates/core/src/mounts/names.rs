@@ -13,8 +13,8 @@ pub(super) fn check_name(path: &MountPath) -> Result<(), EngineError> {
         "'*' and '+' are wildcards of policies"
     } else if text.contains("{{") || text.contains("}}") {
         "'{{' and '}}' are templates of policies"
-    } else if text.chars().any(is_unseen) {
-        "it holds characters that cannot be seen"
+    } else if text.chars().any(is_unseen) || text.split('/').any(|part| part != part.trim()) {
+        "it holds what cannot be seen"
     } else {
         return Ok(());
     };
@@ -65,7 +65,7 @@ mod tests {
     use serde_json::json;
 
     /// Each is refused in every place a mount can get a name; a rule about it would be about others or be misread.
-    const BAD: [&str; 24] = [
+    const BAD: [&str; 27] = [
         "*",
         "a*",
         "*a",
@@ -89,6 +89,9 @@ mod tests {
         "a\u{ad}b",
         "a\u{a0}b",
         "a\u{2028}b",
+        "a ",
+        " a",
+        "a/ b/c",
         "a\u{e0061}b",
     ];
     const CONTROL: [&str; 5] = ["a\u{0}b", "a\nb", "a\tb", "\u{1b}[2Ja", "a\u{85}b"];
