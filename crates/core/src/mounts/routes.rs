@@ -5,6 +5,7 @@ use super::settings::{Settings, for_new, tune};
 use super::show::{describe, short_path, tuning};
 use super::store::{MountStore, new_mount, open_engine, settings};
 use crate::lease;
+use crate::policy::check_with_and_without_slash;
 use crate::sys::{Effect, SysCtx};
 use bulla_barrier::View;
 use bulla_kit::{Answer, EngineError, Input, KeyValues, NoParams, Params, RawJson, Reply, Route, Setup};
@@ -130,6 +131,7 @@ async fn list(ctx: SysCtx, _: NoParams, class: MountClass) -> Answer {
 }
 
 async fn read(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let path = full_path(&params.path, class)?;
     match ctx.state.mounts.at(path.as_str()) {
         Some(mount) if mount.record.class == class => {
@@ -210,6 +212,7 @@ async fn set_up(ctx: &SysCtx, record: &mut MountRecord) -> Result<(), EngineErro
 }
 
 async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let path = full_path(&params.path, class)?;
     let mut kind = params.kind.clone().unwrap_or_default();
     if kind == "plugin" {
@@ -262,6 +265,7 @@ pub(super) fn collision(all: &[MountRecord], path: &MountPath) -> Option<MountRe
 }
 
 async fn disable(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let path = full_path(&params.path, class)?;
     match (class, path.as_str()) {
         (MountClass::Auth, "auth/token/") => {

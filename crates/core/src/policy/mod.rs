@@ -8,10 +8,12 @@ mod builtin;
 mod cache;
 mod password;
 mod routes;
+mod spelling;
 mod store;
 mod writing;
 
 pub use builtin::{DEFAULT, RESPONSE_WRAPPING};
 pub use cache::{AclCache, Generation, acl_of, together};
 pub use routes::routes;
+pub use spelling::check_with_and_without_slash;
 pub use store::{PolicyStore, install_builtin};

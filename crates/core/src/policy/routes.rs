@@ -1,6 +1,7 @@
 //! `sys/policies/acl/<name>` and the older `sys/policy/<name>`: one set of handlers, two spellings of the answer.
 //! Here are reading, listing and deleting; `writing` has what makes and changes a policy.
 
+use super::spelling::check_with_and_without_slash;
 use super::store::PolicyStore;
 use super::writing::{change, write};
 use crate::listing;
@@ -103,6 +104,7 @@ async fn list_acl(ctx: SysCtx, page: PageParams) -> Answer {
 }
 
 async fn list_legacy(ctx: SysCtx, page: PageParams) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let names = names(&ctx, &page).await?;
     Ok(Reply::json(&json!({ "keys": names, "policies": names }))?.at_top_too())
 }

@@ -38,7 +38,7 @@ pub async fn policies_of(
     let store = PolicyStore::new(ctx.txn(), ctx.ctx.request.namespace);
     let mut warnings = Vec::new();
     for name in policies.iter().filter(|p| !p.is_root()) {
-        if store.read(name).await?.is_none() {
+        if store.read(name).await?.is_none_or(|record| !record.in_force(ctx.now())) {
             warnings.push(format!("Policy {:?} does not exist", name.as_str()));
         }
     }
