@@ -94,13 +94,13 @@ const PLACES: [Place; 2] = [
 ];
 
 pub fn routes() -> Vec<Route<SysCtx>> {
-    let mut routes: Vec<_> = PLACES.into_iter().flat_map(at_place).collect();
+    let mut routes: Vec<_> = PLACES.iter().flat_map(at_place).collect();
     routes.extend(super::remount::routes());
     routes
 }
 
-fn at_place(place: Place) -> [Route<SysCtx>; 3] {
-    let Place { class, guarded, all, one, tune } = place;
+fn at_place(place: &Place) -> [Route<SysCtx>; 3] {
+    let &Place { class, guarded, all, one, tune } = place;
     [
         guarded(tune.0)
             .help(tune.1[0], tune.1[1])
