@@ -10,3 +10,4 @@ mod policy;
 mod proxy;
 mod seal;
 mod token;
+mod wrapping;

@@ -8,6 +8,7 @@
 //! | POL-04 | name a denied secret in capitals | the router folds the paths of all engines |
 //! | POL-05 | pass a denied value in capitals, in a list, in a form | `hits` compares like `permits` |
 //! | POL-05 | give the denied parameter by its other name | `present_name` gives back the name as it is |
+//! | POL-05 | send a denied switch, time or number in another form | `hits` compares neither switches nor times (`crates/rules/policy`, `pol_05_a_denied_switch_time_or_number_is_denied_in_every_form`) |
 //! | POL-08 | name a policy `../admin` | `PolicyName::parse` lets relative segments pass |
 //! | POL-10 | go on with what a policy allowed before it was changed | a change of a policy does not count up the generation |
 //! | POL-11 | ask for a page of no size, less, or very much | `listing::bound` sets none (nothing did, before this test) |
@@ -16,7 +17,8 @@
 //! | POL-12 | say a thing twice and have the reader see the other one | duplicate keys are not looked for |
 //!
 //! Elsewhere: POL-01 on version 1 of key-value (`tests/bad_input.rs`: `paths_that_try_to_get_elsewhere`), POL-03 for
-//! policies and mounts (there, `another_spelling_of_a_name_is_not_another_path`) and for entities and groups
+//! policies and mounts (there, `another_spelling_of_a_name_is_not_another_path`; with a slash at the end:
+//! `crates/core/src/policy/spelling.rs`) and for entities and groups
 //! (`crates/core/src/identity/tests/attacks.rs`), POL-06, POL-07 and POL-09 (there, by their ids).
 
 use bulla_testkit::{Client, Keys, ServerOptions, ServerProcess};

@@ -33,11 +33,11 @@ pub fn shown(
     acl: &Acl,
     folder: &RequestPath,
 ) -> Result<Reply, EngineError> {
-    let filter = permit.and_then(Permit::key_filter).filter(|_| lists(operation));
+    let filters = lists(operation) && permit.is_some_and(|permit| permit.key_filter().is_some());
     let most = bound(operation, permit).map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
-    let Some(data) = reply.data.as_ref().filter(|_| filter.is_some() || most < usize::MAX) else { return Ok(reply) };
+    let Some(data) = reply.data.as_ref().filter(|_| filters || most < usize::MAX) else { return Ok(reply) };
     let mut data = data.to_value();
-    let sees = |key: &str| filter.is_none_or(|filter| acl.may_see_key(filter, "", folder.as_str(), key));
+    let sees = |key: &str| !filters || sees(key, permit, acl, folder);
     let Some(Value::Array(keys)) = data.get_mut("keys") else { return Ok(reply) };
     keys.retain(|key| key.as_str().is_some_and(sees));
     keys.truncate(most);
@@ -48,6 +48,12 @@ pub fn shown(
     let data = RawJson::of(&data).map_err(|_| EngineError::internal("the list could not be written as JSON"))?;
     reply.data = Some(data);
     Ok(reply)
+}
+
+/// Whether the rule's filter, if it has one, lets the caller see this key of `folder`. For lists that are no answers to a
+/// list, or have their keys in more places than one.
+pub fn sees(key: &str, permit: Option<&Permit>, acl: &Acl, folder: &RequestPath) -> bool {
+    permit.and_then(Permit::key_filter).is_none_or(|filter| acl.may_see_key(filter, "", folder.as_str(), key))
 }
 
 /// The greatest number of keys, where a rule sets one.

@@ -1,8 +1,10 @@
 //! Mounts: which engine answers where. Records in the store, one immutable table in memory made from them.
 //!
 //! `store` reads and writes records and opens engines, `routes` is `sys/mounts` and `sys/auth`, `show` is how a mount
-//! reads, `remount` moves one. Not here: how a path finds its mount (`state::MountTable`).
+//! reads, `remount` moves one, `names` says what one may be called. Not here: how a path finds its mount
+//! (`state::MountTable`).
 
+mod names;
 mod remount;
 mod routes;
 mod settings;

@@ -1,6 +1,7 @@
 //! `sys/remount`: a mount gets another path. Its data lie under its own id, so that only the record changes, in one
 //! batch: accessor, settings and data stay.
 
+use super::names::check_name;
 use super::routes::{collision, full_path};
 use super::store::MountStore;
 use crate::sys::{Effect, SysCtx};
@@ -91,6 +92,7 @@ async fn remount(ctx: SysCtx, params: MoveParams) -> Answer {
         return Err(EngineError::bad("both 'from' and 'to' path must be specified as a string"));
     }
     let (from, to) = (full_path(&from, MountClass::Secret)?, full_path(&to, MountClass::Secret)?);
+    check_name(&to)?;
     check_places(&from, &to)?;
     let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
     let Some(mut record) = store.at(from.as_str()).await? else {

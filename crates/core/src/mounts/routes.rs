@@ -1,9 +1,11 @@
 //! `sys/mounts/…` and `sys/auth/…`: one set of handlers for secrets engines and auth methods.
 
+use super::names::{check_name, check_place};
 use super::settings::{Settings, for_new, tune};
 use super::show::{describe, short_path, tuning};
 use super::store::{MountStore, new_mount, open_engine, settings};
 use crate::lease;
+use crate::policy::check_with_and_without_slash;
 use crate::sys::{Effect, SysCtx};
 use bulla_barrier::View;
 use bulla_kit::{Answer, EngineError, Input, KeyValues, NoParams, Params, RawJson, Reply, Route, Setup};
@@ -43,49 +45,74 @@ struct EnableParams {
     plugin_name: Option<String>,
 }
 
-pub fn routes() -> Vec<Route<SysCtx>> {
-    let secret = MountClass::Secret;
-    let auth = MountClass::Auth;
-    let mut routes = vec![
-        Route::token("mounts/{path..}/tune")
-            .help(
+/// What the routes of secrets engines and those of auth methods differ in.
+struct Place {
+    class: MountClass,
+    /// Who may come near one mount; the list of all is open to every token whose policy grants it.
+    guarded: fn(&'static str) -> Route<SysCtx>,
+    all: (&'static str, [&'static str; 2]),
+    one: (&'static str, [&'static str; 2]),
+    tune: (&'static str, [&'static str; 2]),
+}
+
+const PLACES: [Place; 2] = [
+    Place {
+        class: MountClass::Secret,
+        guarded: Route::token,
+        all: ("mounts", ["List the secrets engines.", "By path, with kind, accessor and settings of each."]),
+        one: (
+            "mounts/{path..}",
+            ["Enable, read or disable a secrets engine.", "Disabling it revokes its leases and erases all its data."],
+        ),
+        tune: (
+            "mounts/{path..}/tune",
+            [
                 "Read or change the settings of a mount.",
                 "Times to live, description, visibility and more. What is not sent stays as it is.",
-            )
-            .read(move |c, p| read_tuning(c, p, secret))
-            .update(move |c, p| write_tuning(c, p, secret)),
-        Route::token("mounts/{path..}")
-            .help(
-                "Enable, read or disable a secrets engine.",
-                "Disabling it revokes its leases and erases all its data.",
-            )
-            .read(move |c, p| read(c, p, secret))
-            .update(move |c, p| enable(c, p, secret))
-            .delete(move |c, p| disable(c, p, secret)),
-        Route::token("mounts")
-            .help("List the secrets engines.", "By path, with kind, accessor and settings of each.")
-            .read(move |c, p| list(c, p, secret)),
-        Route::sudo("auth/{path..}/tune")
-            .help(
-                "Read or change the settings of an auth method.",
-                "Times to live, kind of token, lockout and more. What is not sent stays.",
-            )
-            .read(move |c, p| read_tuning(c, p, auth))
-            .update(move |c, p| write_tuning(c, p, auth)),
-        Route::sudo("auth/{path..}")
-            .help(
+            ],
+        ),
+    },
+    Place {
+        class: MountClass::Auth,
+        guarded: Route::sudo,
+        all: ("auth", ["List the auth methods.", "By path, with kind, accessor and settings of each."]),
+        one: (
+            "auth/{path..}",
+            [
                 "Enable, read or disable an auth method.",
                 "Disabling it revokes the tokens it gave and erases all its data.",
-            )
-            .read(move |c, p| read(c, p, auth))
-            .update(move |c, p| enable(c, p, auth))
-            .delete(move |c, p| disable(c, p, auth)),
-        Route::token("auth")
-            .help("List the auth methods.", "By path, with kind, accessor and settings of each.")
-            .read(move |c, p| list(c, p, auth)),
-    ];
+            ],
+        ),
+        tune: (
+            "auth/{path..}/tune",
+            [
+                "Read or change the settings of an auth method.",
+                "Times to live, kind of token, lockout and more. What is not sent stays.",
+            ],
+        ),
+    },
+];
+
+pub fn routes() -> Vec<Route<SysCtx>> {
+    let mut routes: Vec<_> = PLACES.iter().flat_map(at_place).collect();
     routes.extend(super::remount::routes());
     routes
+}
+
+fn at_place(place: &Place) -> [Route<SysCtx>; 3] {
+    let &Place { class, guarded, all, one, tune } = place;
+    [
+        guarded(tune.0)
+            .help(tune.1[0], tune.1[1])
+            .read(move |c, p| read_tuning(c, p, class))
+            .update(move |c, p| write_tuning(c, p, class)),
+        guarded(one.0)
+            .help(one.1[0], one.1[1])
+            .read(move |c, p| read(c, p, class))
+            .update(move |c, p| enable(c, p, class))
+            .delete(move |c, p| disable(c, p, class)),
+        Route::token(all.0).help(all.1[0], all.1[1]).read(move |c, p| list(c, p, class)),
+    ]
 }
 
 /// The complete path of a mount: auth methods lie below `auth/`. `sys/mounts/auth/x` names an auth method too.
@@ -104,6 +131,7 @@ async fn list(ctx: SysCtx, _: NoParams, class: MountClass) -> Answer {
 }
 
 async fn read(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let path = full_path(&params.path, class)?;
     match ctx.state.mounts.at(path.as_str()) {
         Some(mount) if mount.record.class == class => {
@@ -183,26 +211,8 @@ async fn set_up(ctx: &SysCtx, record: &mut MountRecord) -> Result<(), EngineErro
     Ok(())
 }
 
-/// Places where no engine may go, and types that are the server's own.
-fn check_place(path: &MountPath, kind: &str, class: MountClass) -> Result<(), EngineError> {
-    let text = path.as_str();
-    if class == MountClass::Auth {
-        if kind == "token" && text != "auth/token/" {
-            return Err(EngineError::bad("token credential backend cannot be instantiated"));
-        }
-        return Ok(());
-    }
-    let reserved = ["auth/", "sys/", "audit/", "cubbyhole/", "identity/"];
-    if reserved.iter().any(|r| text.starts_with(r)) {
-        return Err(EngineError::bad(format!("cannot mount {text:?}")));
-    }
-    if matches!(kind, "system" | "identity" | "cubbyhole" | "token") {
-        return Err(EngineError::bad(format!("mount type of {kind:?} is not mountable")));
-    }
-    Ok(())
-}
-
 async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let path = full_path(&params.path, class)?;
     let mut kind = params.kind.clone().unwrap_or_default();
     if kind == "plugin" {
@@ -213,6 +223,7 @@ async fn enable(ctx: SysCtx, params: EnableParams, class: MountClass) -> Answer 
     }
     let given = Settings::of_object(params.config.as_ref());
     let config = for_new(&given, class, &ctx.core.config)?;
+    check_name(&path)?;
     check_place(&path, &kind, class)?;
     let store = MountStore::new(ctx.txn(), ctx.ctx.request.namespace);
     let all = store.all().await?;
@@ -254,6 +265,7 @@ pub(super) fn collision(all: &[MountRecord], path: &MountPath) -> Option<MountRe
 }
 
 async fn disable(ctx: SysCtx, params: PathParams, class: MountClass) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let path = full_path(&params.path, class)?;
     match (class, path.as_str()) {
         (MountClass::Auth, "auth/token/") => {

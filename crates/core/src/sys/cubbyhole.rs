@@ -1,6 +1,7 @@
 //! `cubbyhole/…`: each token's own store, gone with the token.
 
 use super::SysCtx;
+use crate::wrapping;
 use bulla_barrier::{Page, View};
 use bulla_kit::{Answer, EngineError, Input, Params, RawJson, Reply, Route};
 use bulla_records::TokenKindRecord;
@@ -38,6 +39,9 @@ async fn read(ctx: SysCtx, params: PathParams) -> Answer {
         return Ok(Reply::none());
     }
     match own(&ctx)?.get(&params.path).await? {
+        Some(bytes) if wrapping::is_kept_at(&ctx.caller()?.token.record, &params.path) => {
+            wrapping::in_cubbyhole(&bytes)
+        }
         Some(bytes) => {
             let text = String::from_utf8(bytes).map_err(|_| EngineError::damaged("cubbyhole entry"))?;
             Ok(Reply::data(RawJson::from_trusted(text)))

@@ -181,6 +181,9 @@ impl SysTables {
 }
 
 #[cfg(test)]
+mod sudo_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -28,13 +28,17 @@ pub async fn policies_of(
             by_parent(asked, parent, add_default, ctx.has_sudo())?
         }
     };
+    // Also where a role's list names it, or a parent has it: what has this policy is taken for a wrapping token.
+    if let Some(own) = policies.iter().find(|name| **name == PolicyName::response_wrapping()) {
+        return Err(EngineError::bad(format!("cannot assign policy {:?}", own.as_str())));
+    }
     if policies.iter().any(PolicyName::is_root) && !parent.is_root() {
         return Err(EngineError::bad("root tokens may not be created without parent token being root"));
     }
     let store = PolicyStore::new(ctx.txn(), ctx.ctx.request.namespace);
     let mut warnings = Vec::new();
     for name in policies.iter().filter(|p| !p.is_root()) {
-        if store.read(name).await?.is_none() {
+        if store.read(name).await?.is_none_or(|record| !record.in_force(ctx.now())) {
             warnings.push(format!("Policy {:?} does not exist", name.as_str()));
         }
     }
@@ -44,11 +48,7 @@ pub async fn policies_of(
 fn parse_policies(texts: &[String]) -> Result<Vec<PolicyName>, EngineError> {
     let mut names = Vec::new();
     for text in texts.iter().filter(|t| !t.trim().is_empty()) {
-        let name = PolicyName::parse(text).map_err(|e| EngineError::bad(format!("invalid policy name: {e}")))?;
-        if name == PolicyName::response_wrapping() {
-            return Err(EngineError::bad(format!("cannot assign policy {:?}", name.as_str())));
-        }
-        names.push(name);
+        names.push(PolicyName::parse(text).map_err(|e| EngineError::bad(format!("invalid policy name: {e}")))?);
     }
     Ok(names)
 }
@@ -93,9 +93,12 @@ fn by_role(
     parent: &TokenRecord,
     add_default: bool,
 ) -> Result<Vec<PolicyName>, EngineError> {
-    let add_default = add_default && !role.disallowed_policies.contains(&PolicyName::default_policy());
+    let wrong =
+        |p: &PolicyName| role.disallowed_policies.contains(p) || any_glob(&role.disallowed_policies_glob, p.as_str());
+    let add_default = add_default && !wrong(&PolicyName::default_policy());
     let policies = if role.allows_by_list() {
-        let allowed = tidy_list(&role.allowed_policies, add_default);
+        // As everywhere `root` stands alone: a role that allows it allows nothing else.
+        let allowed = tidy(role.allowed_policies.clone(), add_default);
         let policies = if asked.is_empty() { allowed.clone() } else { tidy(asked, add_default) };
         let fits = |p: &PolicyName| allowed.contains(p) || any_glob(&role.allowed_policies_glob, p.as_str());
         if !policies.iter().all(fits) {
@@ -110,23 +113,10 @@ fn by_role(
     } else {
         tidy(if asked.is_empty() { parent.policies.clone() } else { asked }, add_default)
     };
-    let wrong =
-        |p: &&PolicyName| role.disallowed_policies.contains(p) || any_glob(&role.disallowed_policies_glob, p.as_str());
-    match policies.iter().find(wrong) {
+    match policies.iter().find(|name| wrong(name)) {
         Some(name) => Err(EngineError::bad(format!("token policy {:?} is disallowed by this role", name.as_str()))),
         None => Ok(policies),
     }
-}
-
-/// As [`tidy`], but `root` in a role's list does not push the others out.
-fn tidy_list(names: &[PolicyName], add_default: bool) -> Vec<PolicyName> {
-    let mut names = names.to_vec();
-    if add_default {
-        names.push(PolicyName::default_policy());
-    }
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -179,4 +169,90 @@ pub fn addresses_of(role: Option<&Role>, parent: &TokenRecord) -> Result<Vec<Str
 /// A network, or one address as a network of its own.
 pub fn parse_net(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use crate::CoreConfig;
+    use crate::testing::{Server, Told};
+    use bulla_types::Operation;
+    use serde_json::{Value, json};
+
+    async fn by_role(server: &Server, token: &str, role: Value, asked: Value) -> Told {
+        server.write("auth/token/roles/r", role).await.ok();
+        let told = server.call_as(Some(token), Operation::Update, "auth/token/create/r", asked).await;
+        server.call(Operation::Delete, "auth/token/roles/r", Value::Null).await.ok();
+        told
+    }
+
+    fn policies(told: Told) -> Vec<String> {
+        assert!(told.refused.is_none(), "refused: {}", told.body);
+        told.auth.unwrap().policies
+    }
+
+    /// The pattern was about all policies but the one that nobody asks for.
+    #[tokio::test]
+    async fn a_pattern_can_disallow_the_default_policy() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        for pattern in ["default", "def*", "*"] {
+            let role = json!({ "disallowed_policies_glob": pattern });
+            let told = by_role(&server, &server.root, role.clone(), json!({ "policies": "default" })).await;
+            assert_eq!(told.error(), "token policy \"default\" is disallowed by this role", "{pattern}");
+            if pattern == "*" {
+                continue;
+            }
+            assert_eq!(policies(by_role(&server, &server.root, role, json!({ "policies": "a" })).await), ["a"]);
+            let role = json!({ "allowed_policies": "a,b", "disallowed_policies_glob": pattern });
+            assert_eq!(policies(by_role(&server, &server.root, role, json!({})).await), ["a", "b"]);
+        }
+        let role = json!({ "disallowed_policies_glob": "x*" });
+        assert_eq!(policies(by_role(&server, &server.root, role, json!({ "policies": "a" })).await), ["a", "default"]);
+    }
+
+    /// `root` among others made a token that had it and looked as if it had the others.
+    #[tokio::test]
+    async fn root_stands_alone_in_a_roles_list_and_only_root_can_use_it() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        let rule = r#"path "auth/token/create/*" { capabilities = ["update", "sudo"] }"#;
+        server.write("sys/policies/acl/maker", json!({ "policy": rule })).await.ok();
+        let maker = server.write("auth/token/create", json!({ "policies": "maker" })).await.token();
+        for role in [
+            json!({ "allowed_policies": "root" }),
+            json!({ "allowed_policies": "a,root,maker" }),
+            json!({ "allowed_policies": "a,Root" }),
+            json!({ "allowed_policies": "root", "allowed_policies_glob": "*" }),
+        ] {
+            for asked in [json!({}), json!({ "policies": "root" }), json!({ "policies": ["root", "a"] })] {
+                let made = by_role(&server, &server.root, role.clone(), asked.clone()).await;
+                assert_eq!(policies(made), ["root"], "{role} {asked}");
+                let told = by_role(&server, &maker, role.clone(), asked.clone()).await;
+                let refusal = "root tokens may not be created without parent token being root";
+                assert_eq!(told.error(), refusal, "{role} {asked}");
+            }
+        }
+        for role in [json!({ "allowed_policies_glob": "*" }), json!({ "disallowed_policies": "x" })] {
+            let told = by_role(&server, &maker, role, json!({ "policies": "root" })).await;
+            assert!(told.refused.is_some(), "{}", told.body);
+        }
+        let role = json!({ "allowed_policies": "root", "disallowed_policies_glob": "ro*" });
+        let told = by_role(&server, &server.root, role, json!({})).await;
+        assert_eq!(told.error(), "token policy \"root\" is disallowed by this role");
+    }
+
+    /// What has that policy alone is taken for a wrapping token.
+    #[tokio::test]
+    async fn no_role_gives_the_policy_of_wrapping_tokens() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        let role = json!({ "allowed_policies": "response-wrapping", "token_no_default_policy": true });
+        for asked in [json!({}), json!({ "policies": "response-wrapping" }), json!({ "policies": "Response-Wrapping" })]
+        {
+            let told = by_role(&server, &server.root, role.clone(), asked.clone()).await;
+            assert_eq!(told.error(), "cannot assign policy \"response-wrapping\"", "{asked}");
+            if asked != json!({}) {
+                assert!(server.write("auth/token/create", asked).await.refused.is_some());
+            }
+        }
+    }
 }

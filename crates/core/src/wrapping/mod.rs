@@ -1,7 +1,8 @@
 //! Wrapped answers: the answer lies in the cubbyhole of a token that can be used once, and the client gets that token.
 //!
 //! Kept and made known in one batch: there is no moment at which the token is there without the answer or the answer
-//! without the token. `jwt` is the token in its signed form. Not here: the routes (`sys/wrapping`), the limits of the time to live (`rules/policy`).
+//! without the token. `jwt` is the token in its signed form. Not here: the routes (`sys/wrapping`), the
+//! limits of the time to live (`rules/policy`).
 
 mod jwt;
 
@@ -24,6 +25,8 @@ const NAME: &str = "response";
 /// Clients know the text.
 const NO_ADDRESS: &str = "No redirect address set in Vault so none could be encoded in the token. You may need to \
                           supply Vault's API address when unwrapping the token.";
+const OLDER: &str = "Reading from 'cubbyhole/response' is deprecated. Please use sys/wrapping/unwrap to unwrap responses, \
+                     as it provides additional security checks and other benefits.";
 pub const NOT_VALID: &str = "wrapping token is not valid or does not exist";
 
 /// Routes whose own answers are never wrapped again.
@@ -128,11 +131,34 @@ pub async fn keep(
 /// There is none, it has been used, its time is over, or it is a token of another kind: all the same from outside.
 pub async fn find(txn: &Arc<Txn>, text: &str, mounts: &MountTable, now: Time) -> Result<Wrapper, EngineError> {
     let found = TokenStore(txn).by_text(text, mounts, now).await?;
-    let wraps = |record: &TokenRecord| record.policies == [PolicyName::response_wrapping()];
-    match found.filter(|(_, record)| wraps(record)) {
+    match found.filter(|(_, record)| is_wrapper(record)) {
         Some((hash, record)) => Ok(Wrapper { hash, record }),
         None => Err(EngineError::bad(NOT_VALID)),
     }
+}
+
+fn is_wrapper(record: &TokenRecord) -> bool {
+    record.policies == [PolicyName::response_wrapping()]
+}
+
+/// Whether `path` in the cubbyhole of this token is the wrapped answer.
+pub fn is_kept_at(record: &TokenRecord, path: &str) -> bool {
+    path == NAME && is_wrapper(record)
+}
+
+/// The wrapped answer as older clients read it, from the cubbyhole with the wrapping token: the text of what would have
+/// gone out. The use that this takes is the token's only one.
+///
+/// # Errors
+/// The stored answer cannot be read.
+pub fn in_cubbyhole(bytes: &[u8]) -> Result<Reply, EngineError> {
+    let damaged = || EngineError::damaged("wrapped answer");
+    let kept: Kept = decode("wrapped answer", bytes).map_err(|_| damaged())?;
+    let text = match &kept.envelope.data {
+        Some(data) if kept.bare => data.get().to_owned(),
+        _ => serde_json::to_string(&kept.envelope).map_err(|_| damaged())?,
+    };
+    Ok(Reply::json(&serde_json::json!({ NAME: text }))?.warn(OLDER))
 }
 
 /// Takes the answer out; the token goes with it.
@@ -173,3 +199,6 @@ impl Kept {
         reply
     }
 }
+
+#[cfg(test)]
+mod tests;

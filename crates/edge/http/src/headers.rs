@@ -43,6 +43,9 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer ").then(|| value[7..].trim())
 }
 
+/// The longest time in Vault's clocks, 2^63 nanoseconds: 292 years.
+const MAX_WRAP_TTL: Seconds = Seconds(9_223_372_036);
+
 /// # Errors
 /// The text for a 400.
 pub(crate) fn wrap(headers: &HeaderMap) -> Result<Option<WrapRequest>, String> {
@@ -55,7 +58,7 @@ pub(crate) fn wrap(headers: &HeaderMap) -> Result<Option<WrapRequest>, String> {
     if nanos < 0 {
         return Err(fail("requested wrap ttl cannot be negative"));
     }
-    let ttl = Seconds::of_nanos(nanos).ok_or_else(|| fail("too long"))?;
+    let ttl = Seconds::of_nanos(nanos).filter(|ttl| *ttl <= MAX_WRAP_TTL).ok_or_else(|| fail("too long"))?;
     let jwt = headers.get(WRAP_FORMAT).is_some_and(|f| f.as_bytes().eq_ignore_ascii_case(b"jwt"));
     Ok((!ttl.is_zero()).then_some(WrapRequest { ttl, jwt }))
 }
@@ -113,10 +116,41 @@ mod tests {
         // What was asked to be wrapped never goes out in clear.
         assert_eq!(ttl("900ms"), Ok(Some(1)));
         assert_eq!(ttl("1ns"), Ok(Some(1)));
+        assert_eq!(ttl("500ms"), Ok(Some(1)));
+        assert_eq!(ttl(""), Ok(None));
         assert_eq!(ttl("soon"), Err("error parsing X-Vault-Wrap-TTL header: time: invalid duration \"soon\"".into()));
         assert_eq!(
             ttl("-5s"),
             Err("error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative".into())
         );
+    }
+
+    /// Times that no clock here counts to were taken, and shown as they were asked for.
+    #[test]
+    fn wrapping_times_have_an_end() {
+        let ttl = |text: &str| wrap(&map(&[(WRAP_TTL, text)])).map(|w| w.map(|w| w.ttl.0));
+        for (text, fits) in [("9223372036", 9_223_372_036), ("2562047h", 9_223_369_200), ("106751d", 9_223_286_400)] {
+            assert_eq!(ttl(text), Ok(Some(fits)));
+        }
+        for text in [
+            "9223372037",
+            "9223372036855ms",
+            "2562048h",
+            "106752d",
+            "99999999999999",
+            "9223372036854775807",
+            "9223372036854775808",
+            "1e9",
+            "-1",
+            "-9223372036854775808",
+            "-1ns",
+            "0x10",
+            "1.5",
+            "60,60",
+            "60 60",
+            "\u{ff16}",
+        ] {
+            assert!(ttl(text).is_err(), "{text}");
+        }
     }
 }

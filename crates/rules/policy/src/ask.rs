@@ -111,6 +111,12 @@ impl Permit {
         self.page_limit
     }
 
+    /// How many keys the rule lets a list answer with, whatever the operation and whatever was asked for: for reads that
+    /// answer with a list.
+    pub fn most_keys(&self) -> Option<u64> {
+        self.entry().and_then(|e| e.grant.page_limit)
+    }
+
     pub fn min_wrapping_ttl(&self) -> Option<Seconds> {
         self.entry().and_then(|e| e.grant.min_wrap)
     }

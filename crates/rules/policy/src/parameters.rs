@@ -1,6 +1,7 @@
 //! Rules about the parameters of a request: which may, must or must not be there, and with which values.
 
 use crate::ask::Parameters;
+use bulla_types::{Seconds, parse_duration};
 use serde_json::Value;
 use std::ops::ControlFlow;
 
@@ -89,9 +90,10 @@ pub(crate) fn permits(rule: &Value, value: &Value) -> bool {
 }
 
 /// A denied value is matched generously, since engines take one thing in many spellings: case and outer space do not
-/// count, a list is looked through, a text is also taken as joined by commas, and a number may come as a text.
+/// count, a list is looked through, a text is also taken as joined by commas, a number may come as a text, a switch as a
+/// number, a time with another unit, and what is empty stands for what it is read as.
 pub(crate) fn hits(rule: &Value, value: &Value) -> bool {
-    if permits(rule, value) {
+    if permits(rule, value) || same_switch(rule, value) || same_time(rule, value) {
         return true;
     }
     match value {
@@ -112,6 +114,54 @@ fn folded_hit(rule: &Value, text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let numbers = rule.parse::<f64>().ok().zip(text.parse::<f64>().ok());
     globbed(&rule, &text) || numbers.is_some_and(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+/// Switches are sent as `true`, `1`, `"t"` and more. A rule is about one only if it says so in full.
+fn same_switch(rule: &Value, value: &Value) -> bool {
+    let rule = match rule {
+        Value::Bool(flag) => *flag,
+        Value::String(text) if text.eq_ignore_ascii_case("true") => true,
+        Value::String(text) if text.eq_ignore_ascii_case("false") => false,
+        _ => return false,
+    };
+    let value = match value {
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::Null => false,
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "1" | "t" | "true" => true,
+            "" | "0" | "f" | "false" => false,
+            _ => return false,
+        },
+        Value::Array(_) | Value::Object(_) => return false,
+    };
+    rule == value
+}
+
+/// A minute is `60`, `"1m"`, `"60000ms"` and more. Also plain numbers, of which an empty text and null are zero.
+fn same_time(rule: &Value, value: &Value) -> bool {
+    let empty_is_zero = rule.is_number() || matches!(rule, Value::String(text) if !text.trim().is_empty());
+    let value = match seconds(value) {
+        None if empty_is_zero && is_empty(value) => Some(Seconds::ZERO),
+        other => other,
+    };
+    value.is_some() && seconds(rule) == value
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// As handlers take times: whole seconds, a part of the first one counts as one.
+fn seconds(value: &Value) -> Option<Seconds> {
+    match value {
+        Value::Number(number) => {
+            let text = number.as_i64().map_or_else(|| format!("{number}s"), |whole| whole.to_string());
+            parse_duration(&text).ok().and_then(Seconds::of_nanos)
+        }
+        Value::String(text) if !text.trim().is_empty() => parse_duration(text).ok().and_then(Seconds::of_nanos),
+        _ => None,
+    }
 }
 
 /// A star at the start, the end or both; a lone star is only itself.

@@ -5,7 +5,7 @@ use crate::acl::{Acl, Reading};
 use crate::decide::with_path;
 use crate::filter::KeyFilter;
 use crate::merge::Entry;
-use bulla_types::{Capabilities, Capability};
+use bulla_types::{Capabilities, Capability, Time};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -58,6 +58,17 @@ impl Acl {
         with_path(namespace, path, "", |full| {
             self.find(full, Reading::List).map_or(Capabilities::NONE, |e| e.grant.capabilities)
         })
+    }
+
+    /// Whether the rule that holds for this very path is a `deny`. For routes that take one thing under two paths: what is
+    /// denied under the one is denied under the other.
+    pub fn denies(&self, namespace: &str, path: &str, now: Time) -> bool {
+        if self.root {
+            return false;
+        }
+        let acl = self.at(now);
+        let denied = |full: &str| acl.find(full, Reading::Plain).is_some_and(|entry| entry.denies());
+        acl.broken.is_some() || with_path(namespace, path.trim_start_matches('/'), "", denied)
     }
 
     /// Whether anything can be done at `folder` (a mount's path with its slash) or below. Decides what mounts are shown.

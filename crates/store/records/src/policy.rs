@@ -15,3 +15,10 @@ pub struct PolicyRecord {
     pub allow_slashes_in_identity_templates: bool,
     pub allow_wildcards_in_identity_templates: bool,
 }
+
+impl PolicyRecord {
+    /// Whether the policy has not come to its end.
+    pub fn in_force(&self, now: Time) -> bool {
+        self.expires.is_none_or(|end| now < end)
+    }
+}

@@ -3,11 +3,12 @@
 
 mod rules;
 
-use super::routes::decoded;
+use super::routes::PageParams;
+use super::writing::decoded;
 use crate::refusal::one_error;
 use crate::sys::SysCtx;
 use bulla_barrier::{Page, View};
-use bulla_kit::{Answer, EngineError, NoParams, Params, Reply, Route};
+use bulla_kit::{Answer, EngineError, Params, Reply, Route};
 use rules::PasswordPolicy;
 use serde_json::json;
 
@@ -67,10 +68,11 @@ async fn load(view: &View, name: &str) -> Result<String, EngineError> {
     String::from_utf8(bytes.to_vec()).map_err(|_| EngineError::damaged("password policy"))
 }
 
-async fn list(ctx: SysCtx, _: NoParams) -> Answer {
+async fn list(ctx: SysCtx, params: PageParams) -> Answer {
     let names = view(&ctx).list(FOLDER, &Page::default()).await?;
-    let names: Vec<String> = names.iter().map(|name| name.replace("%2f", "/").replace("%25", "%")).collect();
-    Reply::keys(&names)
+    let mut names: Vec<String> = names.iter().map(|name| name.replace("%2f", "/").replace("%25", "%")).collect();
+    names.sort_unstable();
+    Reply::keys(&params.of(names))
 }
 
 async fn read(ctx: SysCtx, params: NameParams) -> Answer {
@@ -98,4 +100,32 @@ async fn generate(ctx: SysCtx, params: NameParams) -> Answer {
     let no_randomness = |_| EngineError::internal("no randomness could be had from the system");
     let password = policy.generate().map_err(no_randomness)?;
     Reply::json(&json!({ "password": password.as_str() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::CoreConfig;
+    use crate::testing::Server;
+    use bulla_types::Operation;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn the_list_comes_in_pages() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        for name in ["a", "b/c", "b%", "d"] {
+            let policy = "length = 8\nrule \"charset\" { charset = \"abc\" }";
+            server.write(&format!("sys/policies/password/{name}"), json!({ "policy": policy })).await.ok();
+        }
+        let all = ["a", "b%", "b/c", "d"];
+        for (page, expected) in [
+            (json!({}), &all[..]),
+            (json!({ "limit": 0 }), &all),
+            (json!({ "limit": 3 }), &all[..3]),
+            (json!({ "limit": 4 }), &all),
+            (json!({ "after": "b%", "limit": 1 }), &all[2..3]),
+        ] {
+            let shown = server.call(Operation::List, "sys/policies/password", page.clone()).await.ok();
+            assert_eq!(shown["keys"], json!(expected), "{page}");
+        }
+    }
 }

@@ -258,6 +258,62 @@ fn pol_05_a_denied_value_is_denied_in_every_spelling() {
     }
 }
 
+/// The same for values that are no texts: `1` passed a denial of `true`, `"10m"` one of `600`.
+#[test]
+fn pol_05_a_denied_switch_time_or_number_is_denied_in_every_form() {
+    let denied = |rule: &str, value: serde_json::Value| {
+        let text = format!("path \"t\" {{ capabilities = [\"update\"] denied_parameters = {{ \"p\" = [{rule}] }} }}");
+        !on(&acl(&[&text])).body(json!({ "p": value })).may(Op::Update, "t")
+    };
+    for rule in ["true", "\"true\"", "\"True\""] {
+        for value in [
+            json!(true),
+            json!(1),
+            json!(-1),
+            json!(0.5),
+            json!("1"),
+            json!("t"),
+            json!("T"),
+            json!("TRUE"),
+            json!(" true"),
+        ] {
+            assert!(denied(rule, value.clone()), "{rule} {value}");
+        }
+        for value in [json!(false), json!(0), json!("0"), json!("f"), json!(""), json!(null), json!("yes"), json!({})] {
+            assert!(!denied(rule, value.clone()), "{rule} {value}");
+        }
+    }
+    for value in [json!(false), json!(0), json!("0"), json!("f"), json!("F"), json!(""), json!(null), json!(0.0)] {
+        assert!(denied("false", value.clone()), "{value}");
+    }
+    for rule in ["600", "\"600\"", "\"10m\"", "\"600s\""] {
+        for value in [
+            json!(600),
+            json!("600"),
+            json!("10m"),
+            json!("600s"),
+            json!("9m60s"),
+            json!("600000ms"),
+            json!("600.5s"),
+            json!("+600"),
+            json!(" 10m "),
+        ] {
+            assert!(denied(rule, value.clone()), "{rule} {value}");
+        }
+        for value in [json!(599), json!("601s"), json!("11m"), json!("599.9s"), json!(""), json!(null), json!("600x")] {
+            assert!(!denied(rule, value.clone()), "{rule} {value}");
+        }
+    }
+    for value in [json!(0), json!("0"), json!("0s"), json!(""), json!(" "), json!(null), json!("0h"), json!(-0.0)] {
+        assert!(denied("0", value.clone()), "{value}");
+    }
+    assert!(
+        denied("1", json!("1ns")) && denied("1", json!("1.9s")) && !denied("1", json!("2s")) && !denied("0", json!(1))
+    );
+    // A rule about an empty text is about that text.
+    assert!(denied("\"\"", json!("")) && !denied("\"\"", json!(0)) && !denied("\"\"", json!("0s")));
+}
+
 #[test]
 fn required_parameters_block_reads_too() {
     let acl = acl(&[r#"path "one" { capabilities = ["create","update","read"] required_parameters = ["a","b"] }"#]);
