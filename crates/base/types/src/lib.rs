@@ -12,7 +12,7 @@ mod time;
 
 pub use duration::{DurationError, Seconds, go_duration_text, parse_duration};
 pub use identity::{AliasId, EntityId, GroupId, fold_name};
-pub use name::{Accessor, NameError, NamespaceId, PolicyName, ScopeId};
+pub use name::{Accessor, NameError, NamespaceId, PolicyName, ScopeId, is_unseen};
 pub use operation::{Capabilities, Capability, Operation};
 pub use path::{MountPath, PathError, RequestPath, clean_path};
 pub use time::Time;

@@ -32,7 +32,7 @@ impl PolicyName {
             return Err(NameError::TooLong(Self::MAX));
         }
         let relative = name.split('/').any(|s| matches!(s, "." | ".." | ""));
-        if relative || name.chars().any(|c| c.is_control() || misleads(c)) {
+        if relative || name.chars().any(|c| is_unseen(c) || is_wide(c)) {
             return Err(NameError::Character);
         }
         Ok(Self(name))
@@ -60,10 +60,24 @@ impl PolicyName {
     }
 }
 
-/// Zero-width and direction characters, and the wide twins of ASCII: two names that look alike must not differ by them.
-fn misleads(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-        || matches!(c, '\u{ff01}'..='\u{ff5e}')
+/// The wide twins of ASCII: two names that look alike must not differ by them.
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{ff01}'..='\u{ff5e}')
+}
+
+/// Control and format characters (the directions of text among them), fillers, and spaces other than the plain one:
+/// Unicode 16, categories Cc, Cf, Zs, Zl, Zp, and what is shown as nothing (`Default_Ignorable_Code_Point`).
+pub fn is_unseen(c: char) -> bool {
+    if c.is_control() || (c.is_whitespace() && c != ' ') {
+        return true;
+    }
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}'
+        | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl fmt::Display for PolicyName {
@@ -156,7 +170,19 @@ mod tests {
             assert!(PolicyName::parse(text).unwrap().is_root(), "{text:?}");
         }
         assert_eq!(PolicyName::parse("Team/A").unwrap().as_str(), "team/a");
-        for bad in ["", " ", "../admin", "a/../admin", "a//b", "root\u{200b}", "ｒｏｏｔ", "a\nb"] {
+        for bad in [
+            "",
+            " ",
+            "../admin",
+            "a/../admin",
+            "a//b",
+            "root\u{200b}",
+            "root\u{2066}",
+            "ro\u{ad}ot",
+            "a\u{a0}b",
+            "ｒｏｏｔ",
+            "a\nb",
+        ] {
             assert!(PolicyName::parse(bad).is_err(), "{bad:?}");
         }
         assert!(PolicyName::parse(&"x".repeat(PolicyName::MAX)).is_ok());

@@ -3,7 +3,7 @@
 
 use bulla_kit::EngineError;
 use bulla_records::MountClass;
-use bulla_types::MountPath;
+use bulla_types::{MountPath, is_unseen};
 
 /// A name reads in a policy as it reads here: it holds nothing that a rule takes for a pattern or a template, and nothing
 /// that a person does not see.
@@ -19,21 +19,6 @@ pub(super) fn check_name(path: &MountPath) -> Result<(), EngineError> {
         return Ok(());
     };
     Err(EngineError::bad(format!("invalid mount path {text:?}: {why}")))
-}
-
-/// Control and format characters (the directions of text among them), fillers, and spaces other than the plain one:
-/// Unicode 16, categories Cc, Cf, Zs, Zl, Zp, and what is shown as nothing (`Default_Ignorable_Code_Point`).
-fn is_unseen(c: char) -> bool {
-    if c.is_control() || (c.is_whitespace() && c != ' ') {
-        return true;
-    }
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}'
-        | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
-        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Places where no engine may go, and types that are the server's own.
