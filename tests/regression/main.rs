@@ -9,4 +9,5 @@ mod listener;
 mod policy;
 mod proxy;
 mod seal;
+mod smuggling;
 mod token;
