@@ -10,6 +10,7 @@ use crate::listener::Shared;
 use crate::live::Live;
 use crate::phase::{Phase, State};
 use crate::sent;
+use crate::settings::Settings;
 use bulla_core::Request;
 use bulla_kit::Body;
 use bytes::Bytes;
@@ -138,8 +139,7 @@ impl Peer {
         let Some(running) = self.state.run() else {
             return encode::early(unavailable("the server is closing its connections"), headers);
         };
-        let legacy_routes_open = live.settings.legacy_routes_open;
-        let Some(request) = self.request(parts, head, body, client, legacy_routes_open) else {
+        let Some(request) = self.request(parts, head, body, client, &live.settings) else {
             return encode::early(Early::silent(StatusCode::INTERNAL_SERVER_ERROR), headers);
         };
         let Ok(answer) = timeout(limits.request, self.shared.service.handle(request)).await else {
@@ -161,14 +161,7 @@ impl Peer {
     }
 
     /// `None` if the system has no randomness.
-    fn request(
-        &self,
-        parts: Parts,
-        head: Head,
-        body: Body,
-        client: Client,
-        legacy_routes_open: bool,
-    ) -> Option<Request> {
+    fn request(&self, parts: Parts, head: Head, body: Body, client: Client, settings: &Settings) -> Option<Request> {
         Some(Request {
             id: request_id()?,
             namespace: head.namespace,
@@ -181,7 +174,8 @@ impl Peer {
             headers: Box::new(Lazy(parts.headers)),
             client_certificates: client.certificates.unwrap_or_else(|| self.certificates.clone()),
             help: head.operation == bulla_types::Operation::Help,
-            legacy_routes_open,
+            legacy_routes_open: settings.legacy_routes_open,
+            redact: settings.redact,
             connection: self.state.id,
         })
     }
