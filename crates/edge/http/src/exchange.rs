@@ -124,8 +124,11 @@ impl Peer {
     async fn serve(&self, parts: Parts, incoming: Incoming, client: Client, live: &Live) -> HttpAnswer {
         let headers = &live.headers;
         let limits = &live.settings.limits;
-        let decoded = check_size(&parts, limits.header_size).and_then(|()| decode::head(&parts, &live.settings));
-        let head = match decoded {
+        // Nobody waits for the body: what came with it is to be gone at once.
+        if let Err(early) = check_size(&parts, limits.header_size, limits.header_count) {
+            return encode::early(early, headers);
+        }
+        let head = match decode::head(&parts, &live.settings) {
             Ok(head) => head,
             Err(early) => {
                 pass_over(incoming, &parts).await;
@@ -192,13 +195,17 @@ async fn receive(incoming: Incoming, parts: &Parts, head: &Head, live: &Live) ->
 }
 
 /// hyper bounds its buffer, which is never smaller than 8 KiB and may take in a little more than the limit at a time;
-/// this is the limit itself.
-fn check_size(parts: &Parts, limit: usize) -> Result<(), Early> {
+/// this is the limit itself. With HTTP/2 it knows no number of headers, and one byte can stand for a header that takes a
+/// hundred in memory.
+fn check_size(parts: &Parts, limit: usize, count: usize) -> Result<(), Early> {
     let target = parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
     // Colon, blank and line end of each header; blanks, version and line ends of the rest.
     let headers: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let size = parts.method.as_str().len() + target + headers + 14;
-    if size > limit { Err(Early::silent(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)) } else { Ok(()) }
+    if size > limit || parts.headers.len() > count {
+        return Err(Early::silent(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+    Ok(())
 }
 
 fn unavailable(text: &str) -> Early {
