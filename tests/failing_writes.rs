@@ -3,7 +3,7 @@
 //! answered well is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-use bulla_core::{Answer, Core, CoreConfig, Outcome, Registry, Request, Workers};
+use bulla_core::{Answer, Core, CoreConfig, Outcome, Redact, Registry, Request, Workers};
 use bulla_kit::{Body, BodyLimits, Engine, EngineKind, MountSettings};
 use bulla_physical::failing::{Device, Failure};
 use bulla_secret::SecretText;
@@ -296,6 +296,7 @@ impl House {
             client_certificates: Vec::new(),
             help: false,
             legacy_routes_open: false,
+            redact: Redact::default(),
             connection: 0,
         };
         data_of(self.core.handle(request).await.into_inner())

@@ -191,3 +191,58 @@ fn options_that_contradict_each_other() {
         assert!(server.log().contains(told) && server.log().contains("line 7"), "{}", server.log());
     }
 }
+
+/// Whoever may only ask whether the server lives is told neither what runs there nor in which house. The other listener
+/// and those with a token are told all.
+#[test]
+fn a_listener_for_strangers_tells_no_version_and_no_cluster() {
+    let (block, address) = second("redact_addresses = true\n  redact_cluster_name = true\n  redact_version = \"true\"");
+    let options = ServerOptions {
+        more: format!("cluster_name = \"the house\"\napi_addr = \"http://inner.example:8200\"\n{block}"),
+        ..ServerOptions::default()
+    };
+    let server = ServerProcess::start(options);
+    let inner = server.client();
+    let version = inner.get("sys/health").is(501).json()["version"].as_str().unwrap().to_owned();
+    assert!(!version.is_empty());
+    let strangers = Client { address, ..inner.clone() };
+    let open = [
+        "sys/health",
+        "sys/seal-status",
+        "sys/leader",
+        "sys/init",
+        "sys/internal/ui/mounts",
+        "sys/internal/specs/openapi",
+    ];
+    let check = |state: &str| {
+        for path in open.into_iter().chain(["sys/nowhere", "sys/ha-status", "nowhere"]) {
+            for (method, body) in [("GET", ""), ("POST", "{}"), ("DELETE", ""), ("LIST", ""), ("HELP", "")] {
+                let told = strangers.send(method, path, body);
+                let all = format!("{:?} {}", told.headers, told.text());
+                for secret in [version.as_str(), "the house", "inner.example"] {
+                    assert!(!all.contains(secret), "{state}: {method} {path} tells `{secret}`: {all}");
+                }
+            }
+        }
+    };
+    check("uninitialised");
+    let keys = server.init(2, 2);
+    check("sealed");
+    let first = strangers.put("sys/unseal", json!({ "key": keys.shares[0] })).ok();
+    assert_eq!((&first.json()["version"], &first.json()["build_date"]), (&json!(""), &json!("")));
+    let opened = strangers.put("sys/unseal", json!({ "key": keys.shares[1] })).ok().json();
+    assert_eq!(opened["sealed"], false);
+    assert!(opened.get("cluster_name").is_none() && opened["cluster_id"].is_string(), "{opened}");
+    check("open");
+    let health = strangers.get("sys/health").ok().json();
+    assert_eq!((&health["version"], health.get("cluster_name")), (&json!(""), None));
+
+    for path in ["sys/health", "sys/seal-status"] {
+        let told = inner.get(path).ok().json();
+        assert_eq!((&told["version"], &told["cluster_name"]), (&json!(version), &json!("the house")), "{path}");
+    }
+    let root = strangers.with_token(&keys.root_token);
+    for path in ["sys/ha-status", "sys/internal/specs/openapi"] {
+        assert!(root.get(path).ok().text().contains(&version), "{path}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A whole server in this process, with a clock of the test's own and no work in the background but what the test takes.
 
 use bulla_barrier::BarrierError;
-use bulla_core::{Answer, Background, Clock, Core, CoreConfig, ErrorKind, Outcome, Registry, Request, Workers};
+use bulla_core::{Answer, Background, Clock, Core, CoreConfig, ErrorKind, Outcome, Redact, Registry, Request, Workers};
 use bulla_kit::{Body, BodyLimits, EngineError, EngineKind};
 use bulla_physical::Store;
 use bulla_secret::SecretText;
@@ -168,6 +168,7 @@ impl House {
             client_certificates: Vec::new(),
             help: false,
             legacy_routes_open: false,
+            redact: Redact::default(),
             connection: 0,
         };
         got(self.core.handle(request).await.into_inner())

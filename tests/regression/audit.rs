@@ -5,8 +5,9 @@
 //! | AUD-05 | read tokens, accessors and headers in the log | `auth` blocks show their token in clear |
 //! | AUD-07 | read in the log what an answer holds as bytes | lists of texts are shown in clear |
 //! | AUD-09 | send a value of a wrong type to every field of every route | errors of fields quote the value (that of one route did, before this test) |
+//! | AUD-10, AUD-11 | make the server write files of somebody's choice | `own` of the rules is `None` in `core/src/audit/routes.rs` |
 //!
-//! Elsewhere: AUD-03 (`crates/store/audit/src/tests/devices.rs`: `raw_devices_do_not_infect_others`), AUD-06 (there,
+//! Elsewhere: AUD-12 (`crates/store/audit/src/tests/devices.rs`: `modes_that_make_programs_are_refused`), AUD-03 (`crates/store/audit/src/tests/devices.rs`: `raw_devices_do_not_infect_others`), AUD-06 (there,
 //! `lines.rs`: `raw_bodies_are_hashed`). Not here: AUD-04 (no standbys), AUD-08 (no inline authentication).
 
 use bulla_testkit::{Client, Connection, HttpAnswer, Needles, ServerOptions, ServerProcess, scan_files};
@@ -221,4 +222,77 @@ fn aud_09_no_field_of_any_route_repeats_what_it_cannot_read() {
             assert!(!place.to_string().contains(&canary), "{line}");
         }
     }
+}
+
+/// CVE-2025-6000, CVE-2026-5051: whoever might make audit devices could make the server write anywhere, under an older name
+/// of the option even where the newer one was checked.
+#[test]
+fn aud_10_no_file_of_somebodys_choice_is_written() {
+    let (off, root, _) = ServerProcess::ready(ServerOptions {
+        more: "unsafe_allow_api_audit_creation = false".into(),
+        ..ServerOptions::default()
+    });
+    let enable =
+        |root: &Client, options: &Value| root.put("sys/audit/attack", json!({ "type": "file", "options": options }));
+    let told = enable(&root, &json!({ "file_path": off.folder().join("a.log") })).is(400);
+    assert!(told.errors().contains("cannot enable audit device via API"), "{}", told.errors());
+    drop(off);
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let options = ServerOptions {
+        data: Some(at("data")),
+        more: format!("unsafe_allow_api_audit_creation = true\nlog_file = \"{}\"\n", at("server.log").display()),
+        ..ServerOptions::default()
+    };
+    let (server, root, _) = ServerProcess::ready(options);
+    let configuration = std::fs::read_dir(server.folder()).unwrap().map(|entry| entry.unwrap().path());
+    let configuration = configuration.into_iter().find(|file| file.extension().is_some_and(|e| e == "hcl")).unwrap();
+    std::fs::write(at("theirs"), "alias ls=rm\n").unwrap();
+    std::os::unix::fs::symlink(at("theirs"), at("link")).unwrap();
+    std::os::unix::fs::symlink(at("data"), at("to-data")).unwrap();
+    let name = |path: &Path| path.display().to_string();
+    let targets = [
+        name(&configuration),
+        name(&at("data")),
+        name(&at("data/planted.sst")),
+        name(&at("to-data/planted.sst")),
+        name(&at("server.log")),
+        name(&at("theirs")),
+        name(&at("link")),
+        name(&at("x/../theirs")),
+        name(&std::env::current_exe().unwrap()),
+        "/proc/self/fd/1".into(),
+        "/proc/self/mem".into(),
+        "/dev/mem".into(),
+        "/sys/kernel/x".into(),
+    ];
+    for target in &targets {
+        for key in ["file_path", "path"] {
+            let told = enable(&root, &json!({ key: target })).is(400);
+            assert!(!told.errors().is_empty(), "{key} {target}");
+            assert!(told.errors().contains("audit file path"), "{key} {target}: {}", told.errors());
+        }
+        // What is checked is what is used, whichever name wins.
+        let both = json!({ "file_path": target, "path": at("good.log") });
+        let _ = enable(&root, &both).is(400);
+        let _ = enable(&root, &json!({ "path": target, "FILE_PATH": at("good.log") })).is(400);
+    }
+    for mode in ["0755", "0700", "04644", "02644", "01644", "u+x"] {
+        let _ = enable(&root, &json!({ "file_path": at("good.log"), "mode": mode })).is(400);
+    }
+    let _ = enable(&root, &json!({ "file_path": at("good.log"), "prefix": "#!/bin/sh\n" })).is(400);
+    let socket = json!({ "type": "socket", "options": { "address": "169.254.169.254:80" } });
+    let _ = root.put("sys/audit/attack", socket).is(400);
+    assert!(!at("good.log").exists(), "a refused device leaves no file");
+    assert_eq!(std::fs::read_to_string(at("theirs")).unwrap(), "alias ls=rm\n");
+    let written = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().contains("sys/audit/attack");
+    assert!(!written(&configuration) && !written(&at("server.log")));
+
+    // And what is a log goes on, also after the device was taken away.
+    for _ in 0..2 {
+        let _ = enable(&root, &json!({ "file_path": at("logs/good.log"), "mode": "0640" })).ok();
+        let _ = root.delete("sys/audit/attack").ok();
+    }
+    assert!(lines(&at("logs/good.log")).len() >= 2);
 }

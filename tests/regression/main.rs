@@ -9,5 +9,6 @@ mod listener;
 mod policy;
 mod proxy;
 mod seal;
+mod smuggling;
 mod token;
 mod wrapping;

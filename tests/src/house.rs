@@ -1,7 +1,7 @@
 //! A server in this process, for tests that need its clock, its device or the address of a caller in their hands.
 //! Where none of these is needed, a real process (`ServerProcess`) proves more.
 
-use bulla_core::{Answer, Core, CoreConfig, ErrorKind, Outcome, Registry, Request};
+use bulla_core::{Answer, Core, CoreConfig, ErrorKind, Outcome, Redact, Registry, Request};
 use bulla_kit::{Body, BodyLimits, Engine, EngineKind, MountSettings};
 use bulla_physical::Store;
 use bulla_physical::failing::Device;
@@ -154,6 +154,7 @@ impl House {
             client_certificates: Vec::new(),
             help: false,
             legacy_routes_open: from.legacy_open,
+            redact: Redact::default(),
             connection: 0,
         };
         let answer = self.core.handle(request).await.into_inner();

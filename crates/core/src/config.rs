@@ -2,6 +2,7 @@
 
 use crate::login::LockoutConfig;
 use bulla_types::Seconds;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Work in the background: expired tokens and leases are taken back, disabled mounts are cleared.
@@ -39,6 +40,8 @@ pub struct CoreConfig {
     pub audit_prefix: bool,
     /// Devices declared in the configuration: path and description.
     pub audit: Vec<(String, bulla_audit::EnableRequest)>,
+    /// Files and folders of the server itself, which no device enabled over the API may write.
+    pub own_places: Vec<PathBuf>,
     /// The configuration as `sys/config/state/sanitized` shows it: no secrets.
     pub sanitized: serde_json::Value,
 }
@@ -72,6 +75,7 @@ impl Default for CoreConfig {
             api_audit_creation: false,
             audit_prefix: false,
             audit: Vec::new(),
+            own_places: Vec::new(),
             sanitized: serde_json::json!({}),
         }
     }

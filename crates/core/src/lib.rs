@@ -52,6 +52,6 @@ pub use init::{InitError, InitOptions, InitialMount, Initialised};
 pub use log_levels::{LogLevel, LogLevels};
 pub use login::LockoutConfig;
 pub use registry::{Factory, Registry};
-pub use request::{Request, RequestHeaders, WrapRequest};
+pub use request::{Redact, Request, RequestHeaders, WrapRequest};
 pub use sys::Cors;
 pub use workers::Background;

@@ -41,6 +41,14 @@ impl RequestHeaders for Vec<(String, String)> {
     }
 }
 
+/// What answers that take no token leave out on a listener that strangers reach. Those that take one tell all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redact {
+    pub cluster_name: bool,
+    /// The version and when it was built.
+    pub version: bool,
+}
+
 pub struct Request {
     /// A random UUID, told to the client and written to audit.
     pub id: String,
@@ -63,6 +71,7 @@ pub struct Request {
     pub help: bool,
     /// The listener opens the unauthenticated rekey and root-generation routes.
     pub legacy_routes_open: bool,
+    pub redact: Redact,
     /// Number of the connection the request came on; the seal closes all others first.
     pub connection: u64,
 }

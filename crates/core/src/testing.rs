@@ -1,7 +1,9 @@
 //! A whole server without its edges, for tests of routes: in memory, unsealed, asked through [`Core::handle`].
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use crate::{Answer, Core, CoreConfig, ErrorKind, InitOptions, Initialised, Outcome, Registry, Request, SystemClock};
+use crate::{
+    Answer, Core, CoreConfig, ErrorKind, InitOptions, Initialised, Outcome, Redact, Registry, Request, SystemClock,
+};
 use bulla_kit::{Body, BodyLimits, Ctx, Engine, EngineKind, Params, Reply, Route, Routes};
 use bulla_physical::Store;
 use bulla_seal::{Progress, SealConfig, Share, Unsealing};
@@ -178,6 +180,7 @@ impl Server {
             client_certificates: Vec::new(),
             help: false,
             legacy_routes_open: self.legacy_open,
+            redact: Redact::default(),
             connection: 0,
         }
     }

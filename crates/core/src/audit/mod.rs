@@ -29,8 +29,9 @@ fn default_headers() -> AuditedHeaders {
     ["correlation-id", "x-correlation-id"].into_iter().map(|name| (name.to_owned(), false)).collect()
 }
 
+/// For devices of the API.
 pub fn rules(config: &CoreConfig) -> Rules {
-    Rules { api_creation: config.api_audit_creation, prefix: config.audit_prefix, directories: Vec::new() }
+    Rules { api_creation: config.api_audit_creation, prefix: config.audit_prefix, ..Rules::default() }
 }
 
 pub(crate) struct AuditStore {
@@ -133,7 +134,7 @@ pub(crate) fn open(records: Vec<DeviceRecord>, config: &CoreConfig) -> Result<Ve
         let path = record.path.clone();
         // What is declared by hand may do what the API may not.
         let rules = match record.managed {
-            Managed::Configuration => Rules { api_creation: true, prefix: true, directories: Vec::new() },
+            Managed::Configuration => Rules { api_creation: true, prefix: true, ..Rules::default() },
             Managed::Api => rules(config),
         };
         Device::open(record, &rules).map_err(|e| EngineError::internal(format!("audit device `{path}`: {e}")))

@@ -2,7 +2,7 @@
 
 use super::{AuditStore, AuditedHeaders, identity, rules};
 use crate::sys::{Effect, SysCtx};
-use bulla_audit::{Device, DeviceRecord, EnableRequest, Managed};
+use bulla_audit::{Device, DeviceRecord, EnableRequest, Managed, Rules};
 use bulla_kit::{Answer, EngineError, KeyValues, NoParams, Params, Reply, Route};
 use serde_json::{Map, Value, json};
 
@@ -83,7 +83,7 @@ fn refuse(error: impl std::fmt::Display) -> EngineError {
 }
 
 async fn enable(ctx: SysCtx, params: EnableParams) -> Answer {
-    let rules = rules(&ctx.core.config);
+    let rules = Rules { own: Some(ctx.core.config.own_places.clone()), ..rules(&ctx.core.config) };
     rules.check_api_creation().map_err(refuse)?;
     let broker = &ctx.pass.owner().audit;
     let store = AuditStore::new(ctx.txn());

@@ -4,7 +4,7 @@
 use crate::answer::{Answer, ErrorKind, Outcome, Refusal};
 use crate::core::Core;
 use crate::init::{InitError, InitOptions};
-use crate::request::Request;
+use crate::request::{Redact, Request};
 use bulla_audit::{Disclosable, Exemption};
 use bulla_barrier::SealedStoreError;
 use bulla_crypto::random;
@@ -24,10 +24,10 @@ pub async fn answer(core: &Arc<Core>, request: &Request) -> Option<Disclosable<A
     let (outcome, why) = match path {
         "sys/init" if reads => (init_status(core).await, Exemption::Init),
         "sys/init" if writes => (init(core, &request.body).await, Exemption::Init),
-        "sys/unseal" if writes => (unseal(core, &request.body).await, Exemption::Unseal),
-        "sys/seal-status" if reads => (seal_status(core).await, Exemption::SealStatus),
+        "sys/unseal" if writes => (unseal(core, request).await, Exemption::Unseal),
+        "sys/seal-status" if reads => (seal_status(core, request.redact).await, Exemption::SealStatus),
         "sys/leader" if reads => (leader(), Exemption::Leader),
-        "sys/health" if reads => (health(core, &request.body).await, Exemption::Health),
+        "sys/health" if reads => (health(core, request).await, Exemption::Health),
         // A sealed server is as sealed as it can be, whoever asks; one that is being sealed will be.
         "sys/seal" if writes && !core.is_unsealed() => {
             core.gate.sealed().await;
@@ -139,7 +139,8 @@ fn internal(error: &InitError) -> Outcome {
     Outcome::Refused(Refusal::new(ErrorKind::Internal, error.to_string()))
 }
 
-async fn unseal(core: &Arc<Core>, body: &Body) -> Outcome {
+async fn unseal(core: &Arc<Core>, request: &Request) -> Outcome {
+    let body = &request.body;
     let reset = match member(body, "reset").map(|raw| (raw, raw.to_value())) {
         Some((_, Value::Bool(flag))) => flag,
         Some((raw, _)) => return refuse(wrong_type(raw, "UnsealRequest.Reset", "bool")),
@@ -160,13 +161,13 @@ async fn unseal(core: &Arc<Core>, body: &Body) -> Outcome {
             return refuse("vault is unsealed");
         }
         *core.unsealing.lock().await = None;
-        return seal_status(core).await;
+        return seal_status(core, request.redact).await;
     }
     if key.is_empty() {
         return refuse("'key' must be specified in request body as JSON, or 'reset' set to true");
     }
     match add_share(core, &key).await {
-        Ok(()) => seal_status(core).await,
+        Ok(()) => seal_status(core, request.redact).await,
         Err(outcome) => outcome,
     }
 }
@@ -254,8 +255,25 @@ async fn status(core: &Core) -> Map<String, Value> {
     out
 }
 
-async fn seal_status(core: &Core) -> Outcome {
-    bare(&Value::Object(status(core).await), None)
+async fn seal_status(core: &Core, redact: Redact) -> Outcome {
+    let mut told = status(core).await;
+    leave_out(&mut told, redact);
+    bare(&Value::Object(told), None)
+}
+
+/// Takes out what strangers on this listener are not told. The version stays as an empty text, the cluster's name goes as
+/// a whole: clients expect the one, and know that the other may be missing.
+fn leave_out(told: &mut Map<String, Value>, redact: Redact) {
+    if redact.version {
+        for name in ["version", "build_date", "commit_date"] {
+            if let Some(value) = told.get_mut(name) {
+                *value = Value::String(String::new());
+            }
+        }
+    }
+    if redact.cluster_name {
+        told.remove("cluster_name");
+    }
 }
 
 fn leader() -> Outcome {
@@ -286,11 +304,13 @@ fn flag(body: &Body, name: &str) -> Result<bool, BadQuery> {
     }
 }
 
-async fn health(core: &Core, query: &Body) -> Outcome {
-    health_of(core, query).await.unwrap_or_else(|_| Outcome::Refused(Refusal::silent(ErrorKind::BadRequest)))
+async fn health(core: &Core, request: &Request) -> Outcome {
+    health_of(core, &request.body, request.redact)
+        .await
+        .unwrap_or_else(|_| Outcome::Refused(Refusal::silent(ErrorKind::BadRequest)))
 }
 
-async fn health_of(core: &Core, query: &Body) -> Result<Outcome, BadQuery> {
+async fn health_of(core: &Core, query: &Body, redact: Redact) -> Result<Outcome, BadQuery> {
     let (active, sealed, uninit) =
         (code(query, "activecode", 200)?, code(query, "sealedcode", 503)?, code(query, "uninitcode", 501)?);
     // Checked like the others; a single node is never one.
@@ -312,9 +332,12 @@ async fn health_of(core: &Core, query: &Body) -> Result<Outcome, BadQuery> {
         "server_time_utc": core.clock.now().unix(),
         "version": core.config.version,
     });
-    if let (Some(pass), Value::Object(map)) = (&pass, &mut data) {
-        map.insert("cluster_name".into(), pass.owner().cluster.name.as_str().into());
-        map.insert("cluster_id".into(), pass.owner().cluster.id.as_str().into());
+    if let Value::Object(told) = &mut data {
+        if let Some(pass) = &pass {
+            told.insert("cluster_name".into(), pass.owner().cluster.name.as_str().into());
+            told.insert("cluster_id".into(), pass.owner().cluster.id.as_str().into());
+        }
+        leave_out(told, redact);
     }
     let code = if !initialised {
         uninit

@@ -73,7 +73,9 @@ async fn openapi(ctx: SysCtx, _: NoParams) -> Answer {
             Backend::Unknown => {}
         }
     }
-    let text = serde_json::to_vec(&document.finish(&ctx.core.config.version))
+    let is_hidden = ctx.request.redact.version && ctx.caller.is_none();
+    let version = if is_hidden { "" } else { &ctx.core.config.version };
+    let text = serde_json::to_vec(&document.finish(version))
         .map_err(|_| bulla_kit::EngineError::internal("the document could not be written"))?;
     Ok(Reply::raw("application/json", text))
 }

@@ -1,6 +1,8 @@
 //! A whole server in memory with a clock of its own, asked the way the edge asks.
 
-use bulla_core::{Answer, Clock, Core, CoreConfig, ErrorKind, InitOptions, Outcome, Registry, Request, WrapRequest};
+use bulla_core::{
+    Answer, Clock, Core, CoreConfig, ErrorKind, InitOptions, Outcome, Redact, Registry, Request, WrapRequest,
+};
 use bulla_kit::{Body, BodyLimits};
 use bulla_physical::Store;
 use bulla_seal::SealConfig;
@@ -98,6 +100,7 @@ impl Bench {
             client_certificates: Vec::new(),
             help: false,
             legacy_routes_open: false,
+            redact: Redact::default(),
             connection: 1,
         };
         got(self.core.handle(request).await.into_inner())

@@ -23,7 +23,7 @@ pub use environment::Environment;
 pub use read::read;
 
 use bulla_core::LockoutConfig;
-use bulla_http::Settings;
+use bulla_http::{Address, Settings, TlsSettings};
 use bulla_types::Seconds;
 use indexmap::IndexMap;
 use std::path::PathBuf;
@@ -92,6 +92,8 @@ pub struct Config {
     pub allow_audit_log_prefixing: bool,
     /// The version clients are told, from the command line; our own if empty.
     pub claimed_version: String,
+    /// The files and folders it was read from.
+    pub sources: Vec<PathBuf>,
     /// What was passed over, one line each, for the log.
     pub warnings: Vec<String>,
 }
@@ -107,6 +109,26 @@ impl Config {
             return Err(ConfigError::Incomplete("at least one listener must be specified"));
         }
         fitness::check(self)
+    }
+
+    /// Files and folders that are the server's: who may write them is the server. What the API names is held against them.
+    pub fn own_places(&self) -> Vec<PathBuf> {
+        let mut places = self.sources.clone();
+        if let Some(Storage::Disk(path)) = &self.storage {
+            places.push(path.clone());
+        }
+        places.extend([&self.log_file, &self.pid_file].into_iter().flatten().cloned());
+        for listener in &self.listeners {
+            if let Address::Unix { path, .. } = &listener.address {
+                places.push(path.clone());
+            }
+            places.extend(listener.tls.iter().flat_map(TlsSettings::files));
+        }
+        // Their modes are the operator's, and their end.
+        let logs = self.audit.iter().filter_map(|block| block.options.get("file_path").or(block.options.get("path")));
+        places.extend(logs.map(PathBuf::from));
+        places.extend(std::env::current_exe());
+        places
     }
 
     /// What `sys/config/state/sanitized` may show: keys chosen here one by one, so that a new key is hidden until

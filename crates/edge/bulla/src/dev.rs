@@ -5,7 +5,7 @@ use crate::house::House;
 use crate::options::{DevOptions, DevSecret, DevTls};
 use crate::start::StartError;
 use bulla_cli::write_private;
-use bulla_core::{Answer, Outcome, Request};
+use bulla_core::{Answer, Outcome, Redact, Request};
 use bulla_http::{DevCertificates, TlsSettings};
 use bulla_kit::{Body, BodyLimits};
 use bulla_secret::SecretText;
@@ -74,6 +74,7 @@ async fn ask(house: &dyn House, path: &str, token: &str, body: Value) -> Result<
         client_certificates: Vec::new(),
         help: false,
         legacy_routes_open: false,
+        redact: Redact::default(),
         connection: 0,
     };
     data_of(house.handle(request).await.into_inner()).map_err(fail)

@@ -65,6 +65,7 @@ fn core_config(config: &Config) -> CoreConfig {
         api_audit_creation: config.unsafe_allow_api_audit_creation,
         audit_prefix: config.allow_audit_log_prefixing,
         audit: config.audit.iter().map(audit_device).collect(),
+        own_places: config.own_places(),
         sanitized: config.sanitized(),
         ..CoreConfig::default()
     }

@@ -13,7 +13,8 @@ use tokio::time::timeout;
 const DRAIN: usize = 256 << 10;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// Bodies up to this size are not counted against the budget of all bodies.
+/// What a body has up to this size is counted against a budget of its own, so that a few large bodies do not keep the small
+/// ones of everybody else outside. It has to be counted: with HTTP/2 one connection can have a hundred of them.
 const SMALL: usize = 16 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,41 +29,50 @@ pub(crate) enum BodyTrouble {
     Crowded,
 }
 
-/// Bytes of bodies in flight.
+/// Bytes of bodies in flight; each of both numbers stays below the limit.
 pub(crate) struct Budget {
-    used: AtomicUsize,
+    small: AtomicUsize,
+    large: AtomicUsize,
     limit: usize,
 }
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { used: AtomicUsize::new(0), limit }
+        Self { small: AtomicUsize::new(0), large: AtomicUsize::new(0), limit }
+    }
+}
+
+impl Budget {
+    /// Raises what one body has taken of a number to `wanted`.
+    fn take(&self, all: &AtomicUsize, mine: &mut usize, wanted: usize) -> Result<(), BodyTrouble> {
+        let more = wanted.saturating_sub(*mine);
+        if more == 0 {
+            return Ok(());
+        }
+        *mine += more;
+        if all.fetch_add(more, Ordering::Relaxed) + more > self.limit { Err(BodyTrouble::Crowded) } else { Ok(()) }
     }
 }
 
 /// What one body has taken from the budget.
 struct Taken<'a> {
     budget: &'a Budget,
-    bytes: usize,
+    small: usize,
+    large: usize,
 }
 
 impl Taken<'_> {
     fn grow_to(&mut self, size: usize) -> Result<(), BodyTrouble> {
-        let more = size.saturating_sub(SMALL).saturating_sub(self.bytes);
-        if more == 0 {
-            return Ok(());
-        }
-        self.bytes += more;
-        if self.budget.used.fetch_add(more, Ordering::Relaxed) + more > self.budget.limit {
-            return Err(BodyTrouble::Crowded);
-        }
-        Ok(())
+        let budget = self.budget;
+        budget.take(&budget.small, &mut self.small, size.min(SMALL))?;
+        budget.take(&budget.large, &mut self.large, size.saturating_sub(SMALL))
     }
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.small.fetch_sub(self.small, Ordering::Relaxed);
+        self.budget.large.fetch_sub(self.large, Ordering::Relaxed);
     }
 }
 
@@ -92,7 +102,7 @@ pub(crate) async fn receive(
 
 async fn collect(body: &mut Incoming, limit: u64, budget: &Budget) -> Result<Bytes, BodyTrouble> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut taken = Taken { budget, bytes: 0 };
+    let mut taken = Taken { budget, small: 0, large: 0 };
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -134,13 +144,16 @@ mod tests {
 
     #[test]
     fn the_budget_holds_just_under_and_just_over_and_is_given_back() {
-        let budget = Budget::new(1000);
-        let mut one = Taken { budget: &budget, bytes: 0 };
-        assert_eq!(one.grow_to(SMALL + 1000), Ok(()));
-        let mut two = Taken { budget: &budget, bytes: 0 };
-        assert_eq!(two.grow_to(SMALL), Ok(()), "small bodies are free");
+        let limit = 2 * SMALL + 1000;
+        let budget = Budget::new(limit);
+        let body = || Taken { budget: &budget, small: 0, large: 0 };
+        let (mut one, mut two, mut three) = (body(), body(), body());
+        assert_eq!(one.grow_to(SMALL + limit), Ok(()));
+        assert_eq!(two.grow_to(SMALL), Ok(()), "there is room for what is small");
         assert_eq!(two.grow_to(SMALL + 1), Err(BodyTrouble::Crowded));
-        drop((one, two));
-        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+        assert_eq!(three.grow_to(limit - 2 * SMALL), Ok(()));
+        assert_eq!(three.grow_to(limit - 2 * SMALL + 1), Err(BodyTrouble::Crowded), "and not without end");
+        drop((one, two, three));
+        assert_eq!((budget.small.into_inner(), budget.large.into_inner()), (0, 0));
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::connections::Entry;
 use crate::exchange::Exchange;
+use crate::framing::Framing;
 use crate::hold::Hold;
 use crate::listener::Shared;
 use crate::live::Live;
@@ -126,7 +127,7 @@ async fn run<IO: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     state: &Arc<State>,
 ) {
     let exchange = Exchange::new(Arc::clone(shared), Arc::clone(state), remote, certificates);
-    let mut connection = pin!(live.builder.serve_connection(TokioIo::new(io), exchange));
+    let mut connection = pin!(live.builder.serve_connection(TokioIo::new(Framing::new(io)), exchange));
     let mut supervisor = Supervisor::new(Arc::clone(state), live.settings.limits);
     poll_fn(|cx| {
         state.wake_me(cx.waker());

@@ -10,6 +10,7 @@ use crate::listener::Shared;
 use crate::live::Live;
 use crate::phase::{Phase, State};
 use crate::sent;
+use crate::settings::Settings;
 use bulla_core::Request;
 use bulla_kit::Body;
 use bytes::Bytes;
@@ -123,8 +124,11 @@ impl Peer {
     async fn serve(&self, parts: Parts, incoming: Incoming, client: Client, live: &Live) -> HttpAnswer {
         let headers = &live.headers;
         let limits = &live.settings.limits;
-        let decoded = check_size(&parts, limits.header_size).and_then(|()| decode::head(&parts, &live.settings));
-        let head = match decoded {
+        // Nobody waits for the body: what came with it is to be gone at once.
+        if let Err(early) = check_size(&parts, limits.header_size, limits.header_count) {
+            return encode::early(early, headers);
+        }
+        let head = match decode::head(&parts, &live.settings) {
             Ok(head) => head,
             Err(early) => {
                 pass_over(incoming, &parts).await;
@@ -138,8 +142,7 @@ impl Peer {
         let Some(running) = self.state.run() else {
             return encode::early(unavailable("the server is closing its connections"), headers);
         };
-        let legacy_routes_open = live.settings.legacy_routes_open;
-        let Some(request) = self.request(parts, head, body, client, legacy_routes_open) else {
+        let Some(request) = self.request(parts, head, body, client, &live.settings) else {
             return encode::early(Early::silent(StatusCode::INTERNAL_SERVER_ERROR), headers);
         };
         let Ok(answer) = timeout(limits.request, self.shared.service.handle(request)).await else {
@@ -161,14 +164,7 @@ impl Peer {
     }
 
     /// `None` if the system has no randomness.
-    fn request(
-        &self,
-        parts: Parts,
-        head: Head,
-        body: Body,
-        client: Client,
-        legacy_routes_open: bool,
-    ) -> Option<Request> {
+    fn request(&self, parts: Parts, head: Head, body: Body, client: Client, settings: &Settings) -> Option<Request> {
         Some(Request {
             id: request_id()?,
             namespace: head.namespace,
@@ -181,7 +177,8 @@ impl Peer {
             headers: Box::new(Lazy(parts.headers)),
             client_certificates: client.certificates.unwrap_or_else(|| self.certificates.clone()),
             help: head.operation == bulla_types::Operation::Help,
-            legacy_routes_open,
+            legacy_routes_open: settings.legacy_routes_open,
+            redact: settings.redact,
             connection: self.state.id,
         })
     }
@@ -198,13 +195,17 @@ async fn receive(incoming: Incoming, parts: &Parts, head: &Head, live: &Live) ->
 }
 
 /// hyper bounds its buffer, which is never smaller than 8 KiB and may take in a little more than the limit at a time;
-/// this is the limit itself.
-fn check_size(parts: &Parts, limit: usize) -> Result<(), Early> {
+/// this is the limit itself. With HTTP/2 it knows no number of headers, and one byte can stand for a header that takes a
+/// hundred in memory.
+fn check_size(parts: &Parts, limit: usize, count: usize) -> Result<(), Early> {
     let target = parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
     // Colon, blank and line end of each header; blanks, version and line ends of the rest.
     let headers: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let size = parts.method.as_str().len() + target + headers + 14;
-    if size > limit { Err(Early::silent(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)) } else { Ok(()) }
+    if size > limit || parts.headers.len() > count {
+        return Err(Early::silent(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+    Ok(())
 }
 
 fn unavailable(text: &str) -> Early {

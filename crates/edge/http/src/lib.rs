@@ -1,7 +1,7 @@
 //! The HTTP door: listeners, TLS, limits, decoding of requests and encoding of answers.
 //!
 //! ```text
-//! socket ─► PROXY header ─► hold ─► TLS ─► hyper ─► decode ─► Service::handle ─► encode ─► hyper ─► TLS ─► hold ─► socket
+//! socket ─► PROXY header ─► hold ─► TLS ─► framing ─► hyper ─► decode ─► Service::handle ─► encode ─► hyper ─► TLS ─► hold ─► socket
 //!                             └── connection: phases, time limits, what a seal closes ──┘
 //! ```
 //!
@@ -22,6 +22,7 @@ mod encode;
 mod error;
 mod exchange;
 mod forwarded;
+mod framing;
 mod headers;
 mod hold;
 mod listener;

@@ -3,6 +3,7 @@
 use crate::certificate_header::CertificateHeader;
 use crate::networks::Networks;
 use crate::tls::TlsSettings;
+use bulla_core::Redact;
 use bulla_kit::BodyLimits;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -122,6 +123,7 @@ pub struct Settings {
     pub require_request_header: bool,
     /// Opens the rekey and root-generation routes that need no token.
     pub legacy_routes_open: bool,
+    pub redact: Redact,
 }
 
 impl Settings {
@@ -135,6 +137,7 @@ impl Settings {
             custom_headers: CustomHeaders::default(),
             require_request_header: false,
             legacy_routes_open: false,
+            redact: Redact::default(),
         }
     }
 }

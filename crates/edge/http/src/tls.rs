@@ -45,6 +45,15 @@ impl TlsSettings {
         let (min, max) = (TlsVersion::Tls12, TlsVersion::Tls13);
         Self { certificate, key, min, max, suites: Vec::new(), clients: ClientCertificates::Any }
     }
+
+    /// The files it is read from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.certificate.clone(), self.key.clone()];
+        if let ClientCertificates::Verified { authorities } = &self.clients {
+            files.push(authorities.clone());
+        }
+        files
+    }
 }
 
 pub(crate) struct Tls(Arc<ServerConfig>);

@@ -27,6 +27,9 @@ pub struct Rules {
     pub prefix: bool,
     /// If not empty, audit files must lie in or below one of these.
     pub directories: Vec<PathBuf>,
+    /// The device is made through the API just now: its file must be new or a log, and none of these files and folders of
+    /// the server. `None` = whoever runs the server has chosen the file, or it was looked at when the device was made.
+    pub own: Option<Vec<PathBuf>>,
 }
 
 impl Rules {
@@ -53,7 +56,7 @@ impl EnableRequest {
     /// # Errors
     /// What enabling it would refuse.
     pub fn check_declared(&self) -> Result<(), EnableError> {
-        let rules = Rules { api_creation: true, prefix: true, directories: Vec::new() };
+        let rules = Rules { api_creation: true, prefix: true, ..Rules::default() };
         Options::parse(&self.kind, &self.options, &rules).map(drop)
     }
 }

@@ -52,6 +52,8 @@ pub enum EnableError {
     ForbiddenPath,
     #[error("audit file path lies outside the directories allowed by the configuration")]
     OutsideDirectories,
+    #[error("audit file path cannot be used: {0}")]
+    NotFree(&'static str),
     #[error("option `{0}` must be a positive number")]
     NotNumber(&'static str),
     #[error("option `{0}` must be a positive duration")]

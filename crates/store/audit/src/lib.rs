@@ -28,6 +28,7 @@ mod proof;
 mod sink;
 mod transcode;
 mod veil;
+mod vet;
 
 #[cfg(test)]
 mod tests;

@@ -65,7 +65,7 @@ fn record(path: &str, kind: &str, options: &[(&str, &str)]) -> DeviceRecord {
 fn open_file(path: &str, file: &Path, options: &[(&str, &str)]) -> Result<Device, EnableError> {
     let file = file.to_str().unwrap();
     let all: Vec<_> = [("file_path", file)].into_iter().chain(options.iter().copied()).collect();
-    Device::open(record(path, "file", &all), &Rules { api_creation: true, prefix: true, directories: Vec::new() })
+    Device::open(record(path, "file", &all), &Rules { api_creation: true, prefix: true, ..Rules::default() })
 }
 
 fn broker(devices: Vec<Device>) -> Arc<Broker> {

@@ -3,6 +3,7 @@
 use super::ConfigError;
 use super::proxies;
 use super::top::{Place, nanos};
+use bulla_core::Redact;
 use bulla_hcl::{Block, Object};
 use bulla_http::{Address, ClientCertificates, CustomHeaders, Settings, TlsSettings, TlsVersion, UnixOwner};
 use std::time::Duration;
@@ -23,11 +24,12 @@ const IDLE: [&str; 12] = [
     "disable_request_limiter",
 ];
 
-/// Keys whose silent loss would open something or judge clients by a wrong certificate.
-const NOT_YET: [(&str, &str); 4] = [
-    ("tls_acme_domains", ""),
-    ("redact_addresses", ""),
-    ("redact_version", ""),
+/// How the options for fetching certificates from an authority begin.
+const ACME: &str = "tls_acme_";
+
+/// Beginnings of keys whose silent loss would open something or judge clients by a wrong certificate.
+const NOT_YET: [(&str, &str); 2] = [
+    (ACME, "; name certificate and key with `tls_cert_file` and `tls_key_file`"),
     (
         "x_forwarded_for_client_cert_header_decoders",
         "; use `x_forwarded_for_client_cert_decoders` with URL, PEM or RFC9440",
@@ -45,11 +47,12 @@ pub(super) fn parse(place: Place<'_>, block: &Block<'_>, warnings: &mut Vec<Stri
     let closed = |name: &str| reader.flag(name).map(|v| v.unwrap_or(true));
     settings.legacy_routes_open =
         !closed("disable_unauthed_rekey_endpoints")? || !closed("disable_unauthed_generate_root_endpoints")?;
+    settings.redact = redact(&reader)?;
     settings.custom_headers = custom_headers(&reader)?;
     proxies::apply(&reader, &mut settings, warnings)?;
     for item in &body.items {
         let name = item.name();
-        if let Some((_, instead)) = NOT_YET.iter().find(|(known, _)| *known == name) {
+        if let Some((_, instead)) = NOT_YET.iter().find(|(known, _)| name.starts_with(known)) {
             let problem = format!("listener option `{name}` is not supported{instead}");
             return Err(place.at(item.pos().line, problem));
         }
@@ -65,7 +68,7 @@ pub(super) fn parse(place: Place<'_>, block: &Block<'_>, warnings: &mut Vec<Stri
     Ok(settings)
 }
 
-const KNOWN: [&str; 34] = [
+const KNOWN: [&str; 37] = [
     "address",
     "socket_mode",
     "socket_user",
@@ -100,6 +103,9 @@ const KNOWN: [&str; 34] = [
     "disable_unauthed_generate_root_endpoints",
     "custom_response_headers",
     "max_request_duration",
+    "redact_addresses",
+    "redact_cluster_name",
+    "redact_version",
 ];
 
 pub(super) struct Reader<'a> {
@@ -251,6 +257,13 @@ fn limits(reader: &Reader<'_>, settings: &mut Settings) -> Result<(), ConfigErro
         }
     }
     Ok(())
+}
+
+fn redact(reader: &Reader<'_>) -> Result<Redact, ConfigError> {
+    let asked = |name: &str| reader.flag(name).map(|flag| flag.unwrap_or(false));
+    // There is one node, and no answer without a token holds an address.
+    asked("redact_addresses")?;
+    Ok(Redact { cluster_name: asked("redact_cluster_name")?, version: asked("redact_version")? })
 }
 
 fn custom_headers(reader: &Reader<'_>) -> Result<CustomHeaders, ConfigError> {

@@ -16,7 +16,7 @@ const LARGEST: u64 = 16 << 20;
 /// # Errors
 /// The first thing that is wrong, with file and line.
 pub fn read(paths: &[PathBuf], environment: &Environment) -> Result<Config, ConfigError> {
-    let mut config = Config::default();
+    let mut config = Config { sources: paths.to_vec(), ..Config::default() };
     for path in paths {
         for file in files_at(path)? {
             let text = text_of(&file).map_err(|cause| ConfigError::Read { path: file.clone(), cause })?;

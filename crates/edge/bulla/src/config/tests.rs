@@ -117,7 +117,14 @@ fn what_is_wrong_is_named_with_its_line() {
     assert!(problem("listener \"udp\" {}").starts_with("f.hcl: line 1: unknown listener `udp`"));
     assert!(problem("listener \"tcp\" {\n tls_disable = true\n max_request_size = -1\n}").contains("line 3"));
     assert!(problem("a = ").starts_with("f.hcl: line 1"));
-    assert!(problem("listener \"tcp\" {\n tls_disable = true\n redact_version = true\n}").contains("not supported"));
+    assert!(problem("listener \"tcp\" {\n tls_disable = true\n redact_version = \"perhaps\"\n}").contains("line 3"));
+    for option in
+        ["tls_acme_domains = [\"a\"]", "tls_acme_ca_directory = \"https://a\"", "tls_acme_eab_mac_key = \"a\""]
+    {
+        let told = problem(&format!("listener \"tcp\" {{\n tls_disable = true\n {option}\n}}"));
+        let name = option.split(' ').next().unwrap();
+        assert!(told.starts_with(&format!("f.hcl: line 3: listener option `{name}` is not supported; name")), "{told}");
+    }
 }
 
 #[test]

@@ -41,6 +41,17 @@ pub fn nearest(path: &Path) -> PathBuf {
     folder
 }
 
+/// The folder in which the first part of `path` that is missing would be made. `Err` says what lies in the way.
+pub fn beginning(path: &Path) -> Result<PathBuf, String> {
+    let nearest = nearest(path);
+    // Of the missing parts, the topmost must not be there as something else: a file, or a link that leads nowhere.
+    let missing = path.ancestors().take_while(|above| !above.is_dir()).last();
+    match missing.filter(|above| !above.as_os_str().is_empty()) {
+        Some(there) if there.symlink_metadata().is_ok() => Err(format!("`{}` is no folder", there.display())),
+        _ => Ok(nearest),
+    }
+}
+
 /// Bytes this user may still write there, and bytes there are at all.
 pub fn room(folder: &Path) -> Option<(u64, u64)> {
     let about = statvfs(folder).ok()?;

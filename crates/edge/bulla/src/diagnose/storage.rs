@@ -87,8 +87,8 @@ fn open_to_others(path: &Path, exposed: &[PathBuf]) -> Check {
 }
 
 fn beginning(path: &Path, found: &Found) -> Check {
-    let folder = if *found == Found::Empty { path.to_path_buf() } else { files::nearest(path) };
-    match files::can_make_in(&folder) {
+    let folder = if *found == Found::Empty { Ok(path.to_path_buf()) } else { files::beginning(path) };
+    match folder.and_then(|folder| files::can_make_in(&folder)) {
         Ok(()) => Check::fine("Store", format!("there is none yet; a server begins one in `{}`", path.display())),
         Err(problem) => Check::broken("Store", problem, "Let the user of the server write there."),
     }

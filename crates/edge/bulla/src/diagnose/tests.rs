@@ -209,3 +209,31 @@ fn what_a_server_would_not_start_with() {
     let told = part(&check, "Store").unwrap();
     assert!(told.verdict == Verdict::Broken && told.message.contains("kernel"), "{told:?}");
 }
+
+/// Right before a first start all is well, and what cannot become a store is told.
+#[test]
+fn a_store_that_is_not_there_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("empty")).unwrap();
+    std::fs::write(at("file"), "mine").unwrap();
+    std::os::unix::fs::symlink(at("nowhere"), at("link")).unwrap();
+    let with = |store: &str| {
+        let check = diagnose(folder.path(), &LOCAL.replace("FOLDER/store", store), &["system"]);
+        // The room depends on the disk of whoever runs this.
+        (part(&check, "Store").unwrap().clone(), verdict(&check, "Room") == Verdict::Fine, check.exit_code())
+    };
+    for store in ["FOLDER/store", "FOLDER/deep/er/store", "FOLDER/empty"] {
+        let (told, has_room, code) = with(store);
+        assert!(told.verdict == Verdict::Fine && told.message.contains("there is none yet"), "{store}: {told:?}");
+        assert!(!has_room || code == 0, "{store}");
+    }
+    for store in ["FOLDER/file", "FOLDER/file/store", "FOLDER/link", "FOLDER/link/store", "/proc/x/store"] {
+        let (told, _, code) = with(store);
+        assert_eq!((told.verdict, code), (Verdict::Broken, 1), "{store}: {told:?}");
+    }
+    let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["empty", "file", "link", "server.hcl"]);
+    assert_eq!(std::fs::read_dir(at("empty")).unwrap().count(), 0);
+}

@@ -241,6 +241,22 @@ async fn http2_with_and_without_tls() {
     assert_eq!(ask_h2(plain.connect().await, "/v1/kv/a").await.0, 200);
 }
 
+/// A header of HTTP/2 can take one byte on the way and a hundred here.
+#[tokio::test]
+async fn http2_has_as_many_headers_as_the_other() {
+    let server = server_with(|s| s.limits.header_count = 10).await;
+    let with = async |count: usize| {
+        let io = TokioIo::new(server.connect().await);
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake::<_, _, Full<bytes::Bytes>>(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        let headers = (0..count).map(|_| "x-many");
+        let request = headers.fold(http::Request::get("http://x/v1/a"), |r, name| r.header(name, "1"));
+        sender.send_request(request.body(Full::default()).unwrap()).await.unwrap().status().as_u16()
+    };
+    assert_eq!((with(10).await, with(11).await), (200, 431));
+}
+
 #[tokio::test]
 async fn a_seal_over_tls_and_http2_is_answered_last() {
     let server = server_with(|s| s.tls = Some(tls())).await;

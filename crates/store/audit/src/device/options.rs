@@ -7,6 +7,7 @@ use crate::lane::{Durability, Limits};
 use crate::sink::{FileMode, FileOptions, Target};
 use crate::transcode::Lists;
 use crate::veil::{Accessors, Strings};
+use crate::vet;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -44,7 +45,7 @@ impl Options {
         let log_raw = switch(text("log_raw"), false)?;
         let elide = switch(text("elide_list_responses"), false)?;
         let mode = mode(text("mode"))?;
-        let target = target(path, rules)?;
+        let target = target(path, &prefix, rules)?;
         Ok(Self {
             target,
             file: FileOptions { mode, rotate_bytes: number(text("rotate_bytes"), "rotate_bytes")? },
@@ -83,7 +84,7 @@ fn mode(text: Option<&str>) -> Result<FileMode, EnableError> {
 
 /// Words stand for the streams; everything else is a file, which may not climb out by `..`, may not be one of the
 /// kernel's own (`/proc/self/fd` would reach any open file), and must lie in an allowed directory if there are any.
-fn target(path: &str, rules: &Rules) -> Result<Target, EnableError> {
+fn target(path: &str, prefix: &str, rules: &Rules) -> Result<Target, EnableError> {
     if path.is_empty() {
         return Err(EnableError::NoFilePath);
     }
@@ -107,6 +108,12 @@ fn target(path: &str, rules: &Rules) -> Result<Target, EnableError> {
     let allowed = |directory: &PathBuf| real_location(directory).is_ok_and(|directory| real.starts_with(directory));
     if !rules.directories.is_empty() && !rules.directories.iter().any(allowed) {
         return Err(EnableError::OutsideDirectories);
+    }
+    if let Some(own) = &rules.own {
+        // What a link stands for is meant, and the link itself.
+        let both = |place: &PathBuf| [real_location(place).ok(), place.canonicalize().ok()];
+        let own: Vec<PathBuf> = own.iter().flat_map(both).flatten().collect();
+        vet::check(&real, prefix, &own)?;
     }
     Ok(Target::File(real))
 }

@@ -20,7 +20,7 @@ fn refusals_have_the_known_texts() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("b.log");
     let file = file.to_str().unwrap();
-    let rules = Rules { api_creation: true, prefix: true, directories: Vec::new() };
+    let rules = Rules { api_creation: true, prefix: true, ..Rules::default() };
     let with = |key, value| refusal("file", &[("file_path", file), (key, value)], &rules);
     assert_eq!(refusal("no-such-device", &[], &rules), "unknown backend type: \"no-such-device\"");
     assert_eq!(refusal("", &[], &rules), "unknown backend type: \"\"");
@@ -88,6 +88,97 @@ fn paths_do_not_climb() {
     }
     assert!(!outside.join("target").exists());
     assert!(!outside.join("a.log").exists());
+}
+
+/// What a caller of the API names must be new or a log; whoever runs the server may name anything.
+#[test]
+fn what_the_api_names_is_new_or_a_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let through_api = Rules { api_creation: true, prefix: true, own: Some(Vec::new()), ..Rules::default() };
+    let with = |path: &Path, options: &[(&str, &str)], rules: &Rules| {
+        let all = [&[("file_path", path.to_str().unwrap())], options].concat();
+        Device::open(record("x", "file", &all), rules).map(drop).map_err(|error| error.to_string())
+    };
+    let refused = |name: &str, why: &str| {
+        let told = with(&at(name), &[], &through_api).unwrap_err();
+        assert_eq!(told, format!("audit file path cannot be used: {why}"), "{name}");
+    };
+    let is_a_log = "it holds something else than audit records";
+    let log = "{\"time\":\"2026-01-01T00:00:00Z\",\"type\":\"response\",\"auth\":{}}\n";
+    let cases = [
+        ("config.hcl", "listener \"tcp\" {}\n"),
+        ("config.json", "{\"time\":\"1\",\"listener\":{}}"),
+        ("cut", "{\"time\":\"2026-01-01T00:00:00Z\",\"type\":\"re"),
+        ("key.pem", "-----BEGIN PRIVATE KEY-----\n"),
+        ("behind", &format!("#!/bin/sh\n{log}")),
+        ("binary", "\u{0}"),
+    ];
+    for (name, text) in cases {
+        std::fs::write(at(name), text).unwrap();
+        refused(name, is_a_log);
+        assert_eq!(std::fs::read_to_string(at(name)).unwrap(), text, "{name} is as it was");
+    }
+    let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+    for (name, text) in [("empty", ""), ("log", log), ("begun as", &format!("@{log}"))] {
+        write(name, text);
+        let prefix: &[_] = if name == "begun as" { &[("prefix", "@")] } else { &[] };
+        assert_eq!(with(&at(name), prefix, &through_api), Ok(()), "{name}");
+    }
+    assert_eq!(with(&at("log"), &[("prefix", "@")], &through_api), Ok(()), "with a prefix from now on");
+    refused("begun as", is_a_log);
+
+    write("target", log);
+    symlink(at("target"), at("link")).unwrap();
+    refused("link", "it is a symbolic link");
+    symlink(at("nothing"), at("dangling")).unwrap();
+    refused("dangling", "it is a symbolic link");
+    std::fs::hard_link(at("target"), at("second name")).unwrap();
+    refused("target", "it has another name as well");
+    std::fs::create_dir(at("folder")).unwrap();
+    refused("folder", "it is neither a file nor a pipe");
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    refused("socket", "it is neither a file nor a pipe");
+    write("program", "");
+    for mode in [0o700, 0o610, 0o601, 0o4600] {
+        std::fs::set_permissions(at("program"), std::fs::Permissions::from_mode(mode)).unwrap();
+        refused("program", "it is a program");
+    }
+    if rustix::process::geteuid().is_root() {
+        write("theirs", "");
+        std::os::unix::fs::chown(at("theirs"), Some(12345), None).unwrap();
+        refused("theirs", "it belongs to somebody else");
+    }
+    assert_eq!(with(&at("config.hcl"), &[], &Rules::default()), Ok(()), "as the operator says");
+}
+
+#[test]
+fn what_is_the_servers_own_is_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir(at("real-store")).unwrap();
+    symlink(at("real-store"), at("store")).unwrap();
+    symlink(dir.path(), at("round")).unwrap();
+    let own = ["store", "new/certificate.pem", "server.log"].map(at).to_vec();
+    let rules = Rules { own: Some(own), ..Rules::default() };
+    let open = |name: &str| Device::open(record("x", "file", &[("file_path", at(name).to_str().unwrap())]), &rules);
+    for name in [
+        "store",
+        "store/x",
+        "real-store/deep/x",
+        "round/real-store/x",
+        "new/certificate.pem",
+        "new/certificate.pem/x",
+        "new",
+        "server.log",
+        "round/server.log",
+    ] {
+        assert!(matches!(open(name), Err(EnableError::NotFree("it belongs to the server itself"))), "{name}");
+        assert!(!at("server.log").exists() && !at("new").exists(), "{name}");
+    }
+    for name in ["stored", "server.log.1", "newer", "new/other.log"] {
+        open(name).unwrap();
+    }
 }
 
 #[tokio::test]
