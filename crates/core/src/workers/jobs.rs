@@ -4,7 +4,7 @@
 
 use super::Background;
 use crate::core::Core;
-use crate::lease::{self, Left, Sweeper};
+use crate::lease::{self, Clearing, Sweeper};
 use crate::login::lockout_folder;
 use crate::mounts::MountStore;
 use crate::state::{Backend, Mount, Unsealed};
@@ -198,8 +198,8 @@ async fn clear_leaving(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time, limit
         let txn = Txn::begin(pass)?;
         let left = clear_one(&txn, &mount.record, now, limit).await?;
         txn.commit(()).await?;
-        more |= left == Left::More;
-        gone |= left == Left::Nothing;
+        more |= left == Clearing::More;
+        gone |= left == Clearing::Done;
     }
     if gone {
         core.reload_mounts(pass).await?;
@@ -208,16 +208,16 @@ async fn clear_leaving(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time, limit
 }
 
 /// One step for one mount: first what it handed out is ended, and only when all of that is taken back its data goes.
-async fn clear_one(txn: &Arc<Txn>, record: &MountRecord, now: Time, limit: usize) -> Result<Left, EngineError> {
+async fn clear_one(txn: &Arc<Txn>, record: &MountRecord, now: Time, limit: usize) -> Result<Clearing, EngineError> {
     let left = lease::clear_mount(txn, &record.accessor, now, limit).await?;
-    if left != Left::Nothing {
+    if left != Clearing::Done {
         return Ok(left);
     }
     let view = View::new(txn, record.uuid);
     if !view.clear(CLEAR).await? || !view.plain_clear(CLEAR).await? {
-        return Ok(Left::More);
+        return Ok(Clearing::More);
     }
     View::new(txn, NamespaceId::ROOT.0).below(&lockout_folder(&record.accessor))?.clear(CLEAR).await?;
     MountStore::new(txn, NamespaceId::ROOT).delete(record.uuid)?;
-    Ok(Left::Nothing)
+    Ok(Clearing::Done)
 }
