@@ -104,33 +104,39 @@ pub struct End {
     pub limit: usize,
 }
 
-/// How far clearing a mount that is being disabled has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clearing {
-    Done,
-    /// There is more to do at once.
-    More,
-    /// All leases are ended, and engines have yet to take some secrets back.
-    Waiting,
+/// What one step leaves of the leases and tokens of a mount that nobody has ended yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeasesLeft {
+    /// More lie behind this name.
+    Behind(Vec<u8>),
+    /// All have been met; those that could not go at once (the tops of large trees of tokens) are met again.
+    Again,
+    Nothing,
 }
 
-/// One step of ending the leases and tokens of a mount that is being disabled.
+/// One step of ending the leases and tokens of a mount that is being disabled, from behind the name that the last step
+/// answered.
 ///
 /// # Errors
 /// Storage.
-pub async fn clear_mount(txn: &Arc<Txn>, accessor: &str, now: Time, limit: usize) -> Result<Clearing, EngineError> {
-    let names = NameScope::Current.view(txn, accessor).scan("", limit).await?;
-    let ended = !names.is_empty();
-    for name in names {
+pub async fn end_mount(
+    txn: &Arc<Txn>,
+    accessor: &str,
+    after: Option<&[u8]>,
+    now: Time,
+    limit: usize,
+) -> Result<LeasesLeft, EngineError> {
+    let (names, next) = NameScope::Current.view(txn, accessor).walk("", after, limit).await?;
+    for name in &names {
         let end = End { why: EndingRecord::MountGone, now, made_before: Time(u64::MAX), limit };
-        end_named(txn, accessor, &name, end).await?;
+        end_named(txn, accessor, name, end).await?;
         tokio::task::yield_now().await;
     }
-    if ended {
-        return Ok(Clearing::More);
-    }
-    let waiting = !NameScope::Ended.view(txn, accessor).scan("", 1).await?.is_empty();
-    Ok(if waiting { Clearing::Waiting } else { Clearing::Done })
+    Ok(match next {
+        Some(next) => LeasesLeft::Behind(next),
+        None if names.is_empty() && after.is_none() => LeasesLeft::Nothing,
+        None => LeasesLeft::Again,
+    })
 }
 
 /// Ends what a name of a mount stands for: a lease, or a token with all below it. A name that stands for nothing is

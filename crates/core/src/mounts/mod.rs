@@ -1,8 +1,9 @@
 //! Mounts: which engine answers where. Records in the store, one immutable table in memory made from them.
 //!
 //! `store` reads and writes records and opens engines, `routes` is `sys/mounts` and `sys/auth`, `show` is how a mount
-//! reads, `remount` moves one. Not here: how a path finds its mount (`state::MountTable`).
+//! reads, `remount` moves one, `clearing` takes away what a disabled one leaves. Not here: how a path finds its mount (`state::MountTable`).
 
+mod clearing;
 mod remount;
 mod routes;
 mod settings;
@@ -13,6 +14,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use clearing::{Clearing, clear_some};
 pub use remount::{Move, Moves};
 pub use routes::routes;
 pub use show::{describe, describe_for_ui};
