@@ -29,8 +29,8 @@ fn apply(role: &mut Role, params: RoleParams) -> Result<(), EngineError> {
     role.no_default_policy = params.token_no_default_policy.unwrap_or(role.no_default_policy);
     role.period.set(params.token_period, params.period);
     role.explicit_max_ttl.set(params.token_explicit_max_ttl, params.explicit_max_ttl);
-    let networks = |list: Option<CommaList>| list.map(networks_of).transpose();
-    role.bound_cidrs.set(networks(params.token_bound_cidrs)?, networks(params.bound_cidrs)?);
+    let networks = |list: &Option<CommaList>| list.as_ref().map(networks_of).transpose();
+    role.bound_cidrs.set(networks(&params.token_bound_cidrs)?, networks(&params.bound_cidrs)?);
     if let Some(uses) = params.token_num_uses {
         let count = u32::try_from(uses).map_err(|_| EngineError::bad("'token_num_uses' is out of range"))?;
         role.num_uses = Some(count).filter(|n| *n > 0);
@@ -57,7 +57,7 @@ fn names_of(texts: &CommaList) -> Result<Vec<PolicyName>, EngineError> {
 /// The most networks in one list: each is compared with the client's address at every use of a token.
 const MAX_NETWORKS: usize = 1000;
 
-fn networks_of(texts: CommaList) -> Result<Vec<String>, EngineError> {
+fn networks_of(texts: &CommaList) -> Result<Vec<String>, EngineError> {
     if texts.0.len() > MAX_NETWORKS {
         return Err(EngineError::bad(format!("more than {MAX_NETWORKS} addresses in 'token_bound_cidrs'")));
     }
