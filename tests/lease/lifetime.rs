@@ -44,7 +44,7 @@ async fn mounts_and_engines_bound_the_time() {
         (json!({ "ttl": 3600 }), 3600, false),
         (json!({ "ttl": 3601 }), 3600, true),
         (json!({ "ttl": 600, "max_ttl": 300 }), 300, true),
-        (json!({ "max_ttl": 300 }), 300, false),
+        (json!({ "max_ttl": 300 }), 300, true),
         (json!({ "ttl": 0 }), 600, false),
     ] {
         let got = house.ask(READ, "db/creds/reader", &house.root, ask.clone()).await;

@@ -2,8 +2,10 @@
 
 use crate::house::{DELETE, House, LIST, READ, UPDATE};
 use bulla_kit::RevokeReason;
+use bulla_physical::failing::{Device, Failure};
 use bulla_testkit::Behaviour;
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn disabling_a_mount_ends_its_leases_before_its_data_goes() {
@@ -59,6 +61,41 @@ async fn a_disabled_mount_stays_until_its_secrets_are_taken_back() {
     house.pass(20);
     house.work().await;
     assert_eq!(house.world.accounts(), 0);
+}
+
+/// The server is killed, or its device fails, at each write of the clearing: the next one goes on, and in the end nothing of
+/// the mount is left in the store.
+#[tokio::test]
+async fn clearing_a_mount_goes_on_after_a_kill_at_any_write() {
+    for way in [Failure::Before, Failure::After, Failure::Torn] {
+        for n in 1.. {
+            let device = Device::new();
+            let house = House::over(device.open(), Duration::from_secs(5)).await;
+            let before = device.contents().len();
+            house.mount("db").await;
+            for _ in 0..40 {
+                house.secret("db/creds/reader", &house.root, json!({})).await;
+            }
+            assert_eq!(house.ask(DELETE, "sys/mounts/db", &house.root, json!({})).await.code, 204);
+            let mut house = house;
+            let writes = device.writes();
+            device.fail_at(n, way);
+            house.try_to_work().await;
+            let met = device.writes() >= writes + n;
+            device.disarm();
+            let mut house = house.restarted_over(device.open()).await;
+            for _ in 0..2 {
+                house.pass(30);
+                house.work().await;
+            }
+            assert_eq!(house.world.accounts(), 0, "{way:?} at write {n}");
+            assert_eq!(device.contents().len(), before, "{way:?} at write {n}: something is left of the mount");
+            if !met {
+                assert!(n > 10, "{n} writes are too few to mean much");
+                break;
+            }
+        }
+    }
 }
 
 #[tokio::test]

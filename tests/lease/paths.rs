@@ -62,6 +62,37 @@ async fn what_needs_sudo_needs_it_everywhere() {
     assert!(house.is_lease(&secret.lease).await);
 }
 
+/// Older clients and scripts have the paths without `leases/`: they do the same, not something like it.
+#[tokio::test]
+async fn the_older_paths_do_the_same() {
+    for base in ["sys/leases", "sys"] {
+        let mut house = House::new().await;
+        let secret = async || house.secret("db/creds/reader", &house.root, json!({ "ttl": 60 })).await;
+        let ask = async |path: &str, body| house.write(&format!("{base}/{path}"), body).await;
+        let (a, b, c, d) = (secret().await, secret().await, secret().await, secret().await);
+        let renewed = ask("renew", json!({ "lease_id": a.lease, "increment": 90 })).await;
+        assert_eq!((renewed.code, renewed.number("/lease_duration")), (200, 90), "{base}");
+        let renewed = ask(&format!("renew/{}", b.lease), json!({ "increment": 80 })).await;
+        assert_eq!((renewed.code, renewed.text("/lease_id")), (200, b.lease.clone()), "{base}");
+        assert_eq!(ask("renew", json!({})).await.error(), "lease_id must be specified");
+        assert_eq!(ask("revoke", json!({})).await.error(), "lease_id must be specified");
+        assert_eq!(ask("renew/db/creds/reader/none", json!({})).await.error(), "lease not found");
+        assert_eq!(ask("revoke", json!({ "lease_id": a.lease, "sync": true })).await.code, 204, "{base}");
+        assert_eq!(ask(&format!("revoke/{}", b.lease), json!({ "sync": true })).await.code, 204, "{base}");
+        let works = |secret: &crate::house::Secret| house.world.works(&secret.account);
+        assert_eq!([works(&a), works(&b), works(&c), works(&d)], [false, false, true, true], "{base}");
+        assert_eq!(ask("revoke-prefix/db/creds/reader", json!({ "sync": true })).await.code, 204, "{base}");
+        assert_eq!((works(&c), works(&d)), (false, false), "{base}");
+        let e = secret().await;
+        house.world.behave(bulla_testkit::Behaviour::Refuses);
+        let failed = ask("revoke", json!({ "lease_id": e.lease, "sync": true })).await;
+        assert!(failed.code == 400 && failed.error().starts_with("failed to revoke"), "{base}: {}", failed.body);
+        assert_eq!(ask("revoke-force/db", json!({})).await.code, 204, "{base}");
+        house.work().await;
+        assert!(!house.is_lease(&e.lease).await && house.list("db").await.is_empty(), "{base}");
+    }
+}
+
 /// NS-08, NS-09: an id in the body chose another lease than the path that policy had seen.
 #[tokio::test]
 async fn ns_09_the_path_names_the_lease_and_the_body_does_not() {

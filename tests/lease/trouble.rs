@@ -141,6 +141,35 @@ async fn ops_07_a_dead_engine_is_left_alone_for_a_while() {
     assert_eq!(house.world.accounts(), 0, "and the queue drains when it is back");
 }
 
+/// Leases that were put off because their engine had failed for others were booked as failed too: they became irrevocable
+/// although nobody had ever asked for them, and their secrets worked on.
+#[tokio::test]
+async fn only_an_engine_that_was_asked_has_failed() {
+    let mut house = House::new().await;
+    const LEASES: usize = 40;
+    for _ in 0..LEASES {
+        house.secret("db/creds/reader", &house.root, json!({ "ttl": 60 })).await;
+    }
+    house.world.behave(Behaviour::Refuses);
+    house.pass(60);
+    let attempts = ATTEMPTS as usize;
+    let mut irrevocable = 0;
+    for _ in 0..3 * attempts {
+        house.work().await;
+        house.pass(2 * 3600);
+        irrevocable = usize::try_from(house.irrevocable().await.number("/data/lease_count")).unwrap();
+        let asked = house.world.asked();
+        assert!(irrevocable * attempts <= asked, "{irrevocable} given up after {asked} attempts in all");
+    }
+    assert!(irrevocable > 0, "nobody is asked for ever");
+    house.world.behave(Behaviour::Works);
+    for _ in 0..10 {
+        house.pass(2 * 3600);
+        house.work().await;
+    }
+    assert_eq!(house.world.accounts(), irrevocable, "all that were only put off are taken back");
+}
+
 /// A seal does not wait for an engine that does not answer.
 #[tokio::test]
 async fn a_hanging_engine_does_not_hold_up_a_seal() {

@@ -2,7 +2,7 @@
 
 use bulla_auth_tokens::allows;
 use bulla_kit::EngineError;
-use ipnet::IpNet;
+use bulla_types::Network;
 use std::net::IpAddr;
 
 /// The most networks in one list: each is compared with the client's address at every login.
@@ -12,25 +12,25 @@ const MAX_NETWORKS: usize = 1000;
 ///
 /// # Errors
 /// One is no network, or there are more than a thousand.
-pub fn networks(list: &[String]) -> Result<Vec<IpNet>, EngineError> {
+pub fn networks(list: &[String]) -> Result<Vec<Network>, EngineError> {
     if list.len() > MAX_NETWORKS {
         return Err(EngineError::bad(format!("more than {MAX_NETWORKS} CIDR blocks in one list")));
     }
     let texts = list.iter().filter(|text| !text.is_empty());
     let refusal = |text: &str| format!("failed to validate CIDR blocks: invalid CIDR address: {text}");
-    texts.map(|text| text.parse().map_err(|_| EngineError::bad(refusal(text)))).collect()
+    texts.map(|text| Network::parse_cidr(text).ok_or_else(|| EngineError::bad(refusal(text)))).collect()
 }
 
-pub fn shown(nets: &[IpNet]) -> Vec<String> {
-    nets.iter().map(ToString::to_string).collect()
+pub fn shown(nets: &[Network]) -> Vec<String> {
+    nets.iter().map(Network::cidr).collect()
 }
 
 /// A secret id's networks must lie within the role's, if it has any.
 ///
 /// # Errors
 /// One does not.
-pub fn check_subset(role: &[IpNet], secret_id: &[IpNet]) -> Result<(), EngineError> {
-    let within = |net: &IpNet| role.iter().any(|wide| wide.contains(net));
+pub fn check_subset(role: &[Network], secret_id: &[Network]) -> Result<(), EngineError> {
+    let within = |net: &Network| role.iter().any(|wide| wide.covers(net));
     if role.is_empty() || secret_id.iter().all(within) {
         return Ok(());
     }
@@ -43,7 +43,7 @@ pub fn check_subset(role: &[IpNet], secret_id: &[IpNet]) -> Result<(), EngineErr
 
 /// # Errors
 /// The client is elsewhere, or nobody knows where.
-pub fn check_source(bound: &[IpNet], remote: Option<IpAddr>, whose: &str) -> Result<(), EngineError> {
+pub fn check_source(bound: &[Network], remote: Option<IpAddr>, whose: &str) -> Result<(), EngineError> {
     if allows(bound, remote) {
         return Ok(());
     }
@@ -55,13 +55,14 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    fn nets(text: &str) -> Vec<IpNet> {
+    fn nets(text: &str) -> Vec<Network> {
         networks(&text.split(',').map(str::to_owned).collect::<Vec<_>>()).unwrap()
     }
 
     #[test]
     fn networks_have_a_length_and_keep_it() {
-        assert_eq!(shown(&nets("10.0.0.0/8,,127.0.0.1/32")), ["10.0.0.0/8", "127.0.0.1/32"]);
+        let shown = shown(&nets("10.0.0.0/8,,127.0.0.1/32,::ffff:10.1.0.0/112"));
+        assert_eq!(shown, ["10.0.0.0/8", "127.0.0.1/32", "10.1.0.0/16"]);
         for bad in ["nonsense", "10.0.0.1", "10.0.0.0/33", "::1"] {
             let text = networks(&[bad.to_owned()]).unwrap_err().to_string();
             assert_eq!(text, format!("failed to validate CIDR blocks: invalid CIDR address: {bad}"));
@@ -75,6 +76,7 @@ mod tests {
         let subset = |role: &str, secret_id: &str| check_subset(&nets(role), &nets(secret_id)).is_ok();
         assert!(subset("127.0.0.0/8", "127.0.0.1/32") && subset("127.0.0.0/8,10.0.0.0/8", "10.0.0.0/8"));
         assert!(subset("", "10.0.0.0/8") && subset("10.0.0.0/8", ""));
+        assert!(subset("10.0.0.0/8", "::ffff:10.1.0.0/112") && subset("::ffff:10.0.0.0/104", "10.1.0.0/16"));
         assert!(!subset("127.0.0.0/8", "10.0.0.0/8") && !subset("10.0.0.0/8", "10.0.0.0/7"));
         assert!(!subset("10.0.0.0/8", "10.0.0.0/16,11.0.0.0/16"), "all of them have to");
     }
@@ -83,6 +85,8 @@ mod tests {
     fn sources() {
         let passes = |bound: &str, at: &str| check_source(&nets(bound), at.parse().ok(), "role").is_ok();
         assert!(passes("10.0.0.0/8", "10.255.255.255") && passes("10.0.0.0/8", "::ffff:10.0.0.1") && passes("", ""));
+        assert!(passes("::ffff:10.0.0.0/104", "10.0.0.1") && passes("::ffff:10.0.0.0/104", "::ffff:10.0.0.1"));
+        assert!(!passes("::ffff:10.0.0.0/104", "11.0.0.0") && !passes("::ffff:10.0.0.0/104", "::ffff:11.0.0.0"));
         assert!(!passes("10.0.0.0/8", "11.0.0.0") && !passes("10.0.0.0/8", ""));
     }
 }

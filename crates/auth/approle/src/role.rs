@@ -3,8 +3,7 @@
 use crate::constraints::shown;
 use bulla_auth_tokens::{Renamed, TokenFields};
 use bulla_kit::{Ctx, EngineError, View};
-use bulla_types::Seconds;
-use ipnet::IpNet;
+use bulla_types::{Network, Seconds};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -29,7 +28,7 @@ pub struct Role {
     pub bind_secret_id: bool,
     pub local_secret_ids: bool,
     #[serde(default)]
-    pub secret_id_bound_cidrs: Renamed<Vec<IpNet>>,
+    pub secret_id_bound_cidrs: Renamed<Vec<Network>>,
     pub secret_id_num_uses: Option<u32>,
     pub secret_id_ttl: Option<Seconds>,
     #[serde(default)]
@@ -156,7 +155,7 @@ impl Role {
 
     /// No networks are shown as null.
     pub fn show_cidrs(&self, data: &mut Map<String, Value>) {
-        let show = |nets: &Vec<IpNet>| if nets.is_empty() { Value::Null } else { json!(shown(nets)) };
+        let show = |nets: &Vec<Network>| if nets.is_empty() { Value::Null } else { json!(shown(nets)) };
         self.secret_id_bound_cidrs.show(data, "secret_id_bound_cidrs", "bound_cidr_list", show);
     }
 }

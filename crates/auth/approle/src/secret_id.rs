@@ -5,9 +5,8 @@
 use crate::constraints::shown;
 use crate::role::RoleKey;
 use bulla_kit::{EngineError, Page, View};
-use bulla_types::{Seconds, Time};
+use bulla_types::{Network, Seconds, Time};
 use indexmap::IndexMap;
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -36,9 +35,9 @@ pub struct SecretId {
     #[serde(default)]
     pub metadata: IndexMap<String, String>,
     #[serde(default)]
-    pub cidrs: Vec<IpNet>,
+    pub cidrs: Vec<Network>,
     #[serde(default)]
-    pub token_cidrs: Vec<IpNet>,
+    pub token_cidrs: Vec<Network>,
 }
 
 impl Place {

@@ -7,8 +7,7 @@ use crate::roles::page;
 use crate::secret_id::{self, Place, SecretId};
 use bulla_auth_tokens::{SecretParam, span, uses};
 use bulla_kit::{Answer, CommaList, Ctx, EngineError, Params, Reply, Route};
-use bulla_types::Seconds;
-use ipnet::IpNet;
+use bulla_types::{Network, Seconds};
 use serde_json::json;
 
 pub fn routes() -> Vec<Route<Ctx>> {
@@ -170,7 +169,7 @@ impl Wanted {
     fn check(self, ctx: &Ctx, role: &Role) -> Result<SecretId, EngineError> {
         let cidrs = networks(&self.cidr_list.0)?;
         check_subset(role.secret_id_bound_cidrs.value(), &cidrs)?;
-        let token_cidrs: Vec<IpNet> = networks(&self.token_bound_cidrs.0)?;
+        let token_cidrs: Vec<Network> = networks(&self.token_bound_cidrs.0)?;
         check_subset(role.token.bound_cidrs.value(), &token_cidrs)?;
         // What lives longer than the mount lets anything live is cut, as it is shown.
         let ttl = ttl_within(role.secret_id_ttl, self.ttl)?.map(|ttl| ttl.min(ctx.mount.max_ttl));

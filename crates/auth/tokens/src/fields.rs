@@ -1,10 +1,9 @@
 //! The shared fields as they are kept with a user or role, checked as a whole after each write.
 
-use crate::address::{networks_of, show_network};
+use crate::address::networks_of;
 use crate::params::{OldNames, TokenParams};
 use bulla_kit::{EngineError, TokenKind, TokenLimits};
-use bulla_types::{PolicyName, Seconds};
-use ipnet::IpNet;
+use bulla_types::{Network, PolicyName, Seconds};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -31,7 +30,7 @@ pub struct Renamed<T> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenFields {
-    pub bound_cidrs: Renamed<Vec<IpNet>>,
+    pub bound_cidrs: Renamed<Vec<Network>>,
     pub strictly_bind_ip: bool,
     pub explicit_max_ttl: Option<Seconds>,
     pub max_ttl: Renamed<Option<Seconds>>,
@@ -143,7 +142,7 @@ impl TokenFields {
     /// Puts all of them into the answer of a read.
     pub fn describe(&self, into: &mut Map<String, Value>) {
         let time = |ttl: &Option<Seconds>| json!(ttl.map_or(0, |t| t.0));
-        let nets = |nets: &Vec<IpNet>| nets.iter().map(show_network).collect::<Vec<_>>().into();
+        let nets = |nets: &Vec<Network>| nets.iter().map(ToString::to_string).collect::<Vec<_>>().into();
         self.bound_cidrs.show(into, "token_bound_cidrs", "bound_cidrs", nets);
         into.insert("token_strictly_bind_ip".into(), self.strictly_bind_ip.into());
         into.insert("token_explicit_max_ttl".into(), time(&self.explicit_max_ttl));

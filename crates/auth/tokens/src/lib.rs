@@ -12,7 +12,7 @@ mod fields;
 mod params;
 mod secret;
 
-pub use address::{allows, check_address, networks_of, parse_network, show_network};
+pub use address::{allows, check_address, networks_of};
 pub use fields::{Renamed, TokenFields, TokenType, policies_of, same_policies, span, uses};
 pub use params::{OldNames, TokenParams};
 pub use secret::SecretParam;

@@ -28,7 +28,7 @@ mod unkept;
 
 pub use due::token_gone;
 pub use issue::{draft, keep};
-pub use names::{Left, clear_mount, forget_token, has_any, name_token};
+pub use names::{LeasesLeft, end_mount, forget_token, has_any, name_token};
 pub use revoke::revoke_now;
 pub use routes::routes;
 pub use store::LeaseHash;

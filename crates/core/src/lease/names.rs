@@ -13,15 +13,16 @@ use bulla_records::{EndingRecord, LeaseRecord, TokenRecord};
 use bulla_types::{ScopeId, Time};
 use std::sync::Arc;
 
+/// The two scopes of names that each mount has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
+pub enum NameScope {
     /// Leases and tokens that nobody has ended.
     Current,
     /// Leases whose secrets are still to be taken back.
     Ended,
 }
 
-impl Names {
+impl NameScope {
     pub fn of(record: &LeaseRecord) -> Self {
         if record.revocation.is_none() { Self::Current } else { Self::Ended }
     }
@@ -43,12 +44,12 @@ pub fn join(path: &str, tail: &str) -> String {
     if path.is_empty() { tail.to_owned() } else { format!("{path}/{tail}") }
 }
 
-pub fn put_lease(txn: &Arc<Txn>, names: Names, record: &LeaseRecord) -> Result<(), EngineError> {
-    Ok(names.view(txn, &record.mount).put(&join(&record.path, &record.tail), Vec::new())?)
+pub fn put_lease(txn: &Arc<Txn>, scope: NameScope, record: &LeaseRecord) -> Result<(), EngineError> {
+    Ok(scope.view(txn, &record.mount).put(&join(&record.path, &record.tail), Vec::new())?)
 }
 
-pub fn delete_lease(txn: &Arc<Txn>, names: Names, record: &LeaseRecord) -> Result<(), EngineError> {
-    Ok(names.view(txn, &record.mount).delete(&join(&record.path, &record.tail))?)
+pub fn delete_lease(txn: &Arc<Txn>, scope: NameScope, record: &LeaseRecord) -> Result<(), EngineError> {
+    Ok(scope.view(txn, &record.mount).delete(&join(&record.path, &record.tail))?)
 }
 
 /// Lists a new token among the leases of the mount that made it.
@@ -58,7 +59,7 @@ pub fn delete_lease(txn: &Arc<Txn>, names: Names, record: &LeaseRecord) -> Resul
 pub fn name_token(txn: &Arc<Txn>, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
     let Some(path) = record.lease_path() else { return Ok(()) };
     let name = join(path, &TokenTail::write(hash));
-    Ok(Names::Current.view(txn, &record.mount_accessor).put(&name, Vec::new())?)
+    Ok(NameScope::Current.view(txn, &record.mount_accessor).put(&name, Vec::new())?)
 }
 
 /// Takes a token off the list of its mount.
@@ -68,7 +69,7 @@ pub fn name_token(txn: &Arc<Txn>, hash: &TokenHash, record: &TokenRecord) -> Res
 pub fn forget_token(txn: &Arc<Txn>, hash: &TokenHash, record: &TokenRecord) -> Result<(), EngineError> {
     let Some(path) = record.lease_path() else { return Ok(()) };
     let name = join(path, &TokenTail::write(hash));
-    Ok(Names::Current.view(txn, &record.mount_accessor).delete(&name)?)
+    Ok(NameScope::Current.view(txn, &record.mount_accessor).delete(&name)?)
 }
 
 /// Whether a mount has leases or tokens that somebody still has to take back.
@@ -76,8 +77,8 @@ pub fn forget_token(txn: &Arc<Txn>, hash: &TokenHash, record: &TokenRecord) -> R
 /// # Errors
 /// Storage.
 pub async fn has_any(txn: &Arc<Txn>, accessor: &str) -> Result<bool, EngineError> {
-    for names in [Names::Current, Names::Ended] {
-        if !names.view(txn, accessor).scan("", 1).await?.is_empty() {
+    for scope in [NameScope::Current, NameScope::Ended] {
+        if !scope.view(txn, accessor).scan("", 1).await?.is_empty() {
             return Ok(true);
         }
     }
@@ -89,7 +90,7 @@ pub async fn has_any(txn: &Arc<Txn>, accessor: &str) -> Result<bool, EngineError
 /// # Errors
 /// Storage.
 pub async fn has_any_current(txn: &Arc<Txn>, accessor: &str) -> Result<bool, EngineError> {
-    Ok(!Names::Current.view(txn, accessor).scan("", 1).await?.is_empty())
+    Ok(!NameScope::Current.view(txn, accessor).scan("", 1).await?.is_empty())
 }
 
 /// How leases are ended.
@@ -103,33 +104,39 @@ pub struct End {
     pub limit: usize,
 }
 
-/// What is left of a mount's leases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+/// What one step leaves of the leases and tokens of a mount that nobody has ended yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeasesLeft {
+    /// More lie behind this name.
+    Behind(Vec<u8>),
+    /// All have been met; those that could not go at once (the tops of large trees of tokens) are met again.
+    Again,
     Nothing,
-    /// There is more to end at once.
-    More,
-    /// All are ended, and engines have yet to take some back.
-    Waiting,
 }
 
-/// One step of ending the leases and tokens of a mount that is being disabled.
+/// One step of ending the leases and tokens of a mount that is being disabled, from behind the name that the last step
+/// answered.
 ///
 /// # Errors
 /// Storage.
-pub async fn clear_mount(txn: &Arc<Txn>, accessor: &str, now: Time, limit: usize) -> Result<Left, EngineError> {
-    let names = Names::Current.view(txn, accessor).scan("", limit).await?;
-    let ended = !names.is_empty();
-    for name in names {
+pub async fn end_mount(
+    txn: &Arc<Txn>,
+    accessor: &str,
+    after: Option<&[u8]>,
+    now: Time,
+    limit: usize,
+) -> Result<LeasesLeft, EngineError> {
+    let (names, next) = NameScope::Current.view(txn, accessor).walk("", after, limit).await?;
+    for name in &names {
         let end = End { why: EndingRecord::MountGone, now, made_before: Time(u64::MAX), limit };
-        end_named(txn, accessor, &name, end).await?;
+        end_named(txn, accessor, name, end).await?;
         tokio::task::yield_now().await;
     }
-    if ended {
-        return Ok(Left::More);
-    }
-    let waiting = !Names::Ended.view(txn, accessor).scan("", 1).await?.is_empty();
-    Ok(if waiting { Left::Waiting } else { Left::Nothing })
+    Ok(match next {
+        Some(next) => LeasesLeft::Behind(next),
+        None if names.is_empty() && after.is_none() => LeasesLeft::Nothing,
+        None => LeasesLeft::Again,
+    })
 }
 
 /// Ends what a name of a mount stands for: a lease, or a token with all below it. A name that stands for nothing is
@@ -144,7 +151,7 @@ pub async fn end_named(txn: &Arc<Txn>, accessor: &str, name: &str, end: End) -> 
         match TokenStore(txn).get(&hash).await? {
             Some(record) if record.created > made_before => {}
             Some(_) => revoke_up_to(txn, hash, now, limit).await?,
-            None => Names::Current.view(txn, accessor).delete(name)?,
+            None => NameScope::Current.view(txn, accessor).delete(name)?,
         }
         return Ok(None);
     }
@@ -157,7 +164,7 @@ pub async fn end_named(txn: &Arc<Txn>, accessor: &str, name: &str, end: End) -> 
             Ok(Some(hash))
         }
         _ => {
-            Names::Current.view(txn, accessor).delete(name)?;
+            NameScope::Current.view(txn, accessor).delete(name)?;
             Ok(None)
         }
     }

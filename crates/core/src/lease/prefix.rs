@@ -3,7 +3,7 @@
 
 use super::due::{Folder, queue_folder};
 use super::find::{Found, find};
-use super::names::{End, Names, end_named, join};
+use super::names::{End, NameScope, end_named, join};
 use super::revoke::again;
 use super::store::{LeaseHash, LeaseStore};
 use crate::state::MountTable;
@@ -87,7 +87,7 @@ pub async fn step(
     leases: &mut Vec<LeaseHash>,
 ) -> Result<(usize, Option<Folder>), EngineError> {
     let after = job.after.as_ref().and_then(|text| hex::decode(text).ok());
-    let place = if job.ended { Names::Ended } else { Names::Current };
+    let place = if job.ended { NameScope::Ended } else { NameScope::Current };
     let (names, next) = place.view(txn, &job.mount).walk(&job.path, after.as_deref(), limit).await?;
     for name in &names {
         leases.extend(end_one(txn, &job, &join(&job.path, name), now, limit).await?);

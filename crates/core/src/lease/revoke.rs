@@ -10,7 +10,7 @@ use crate::token::revoke_tree;
 use bulla_barrier::{BarrierError, Pass, Txn, View};
 use bulla_crypto::random;
 use bulla_kit::{CallerInfo, Ctx, Engine, EngineError, NoRights, RawJson, RequestInfo, RevokeReason, SecretLease};
-use bulla_lease::{Retry, after_failure};
+use bulla_lease::{FIRST_PAUSE, Retry, after_failure, postponed};
 use bulla_records::{EndingRecord, LeaseRecord, RevocationRecord};
 use bulla_types::{Operation, RequestPath, Seconds, Time};
 use std::sync::Arc;
@@ -80,7 +80,7 @@ pub async fn revoke_one(core: &Arc<Core>, pass: &Pass<Unsealed>, hash: LeaseHash
     }
 }
 
-/// Notes that taking a secret back failed: when it is tried again, or that it is not.
+/// Notes that an engine was asked to take a secret back and failed: when it is asked again, or that it is not.
 ///
 /// # Errors
 /// No randomness; storage.
@@ -93,15 +93,38 @@ pub fn note_failure(
     now: Time,
 ) -> Result<(), EngineError> {
     let attempts = record.revocation.as_ref().map_or(0, |r| r.attempts).saturating_add(1);
-    let noise =
-        random::bytes::<2>().map_err(|_| EngineError::internal("no randomness could be had from the system"))?;
-    let next = match after_failure(attempts, now, u16::from_le_bytes(noise)) {
+    let next = match after_failure(attempts, now, noise()?) {
         Retry::At(time) => Some(time),
         Retry::Never => None,
     };
     let error = error.chars().take(ERROR).collect();
     let forced = record.revocation.as_ref().is_some_and(|r| r.forced);
     let revocation = RevocationRecord { why, next, attempts, forced, error };
+    store.change(hash, record, &LeaseRecord { revocation: Some(revocation), ..record.clone() })
+}
+
+fn noise() -> Result<u16, EngineError> {
+    let bytes = random::bytes().map_err(|_| EngineError::internal("no randomness could be had from the system"))?;
+    Ok(u16::from_le_bytes(bytes))
+}
+
+/// Leaves a lease that is over until `until`, because its engine cannot be asked now. That is no attempt: however often a
+/// lease is postponed, its engine has still to be asked as often as any other's before it counts as irrevocable.
+///
+/// # Errors
+/// No randomness; storage.
+pub fn postpone(
+    store: &LeaseStore<'_>,
+    hash: &LeaseHash,
+    record: &LeaseRecord,
+    until: Time,
+    now: Time,
+) -> Result<(), EngineError> {
+    let next = Some(postponed(until, now, noise()?));
+    let revocation = match record.revocation.clone() {
+        Some(before) => RevocationRecord { next, ..before },
+        None => RevocationRecord { why: EndingRecord::Expired, next, attempts: 0, forced: false, error: String::new() },
+    };
     store.change(hash, record, &LeaseRecord { revocation: Some(revocation), ..record.clone() })
 }
 
@@ -259,31 +282,47 @@ pub async fn revoke_now(core: &Arc<Core>, pass: &Pass<Unsealed>, leases: Vec<Lea
             tokio::task::yield_now().await;
         }
         let Some(ended) = running.join_next_with_id().await else { return outcomes };
-        let (id, result) = match ended {
-            Ok((id, result)) => (id, result),
-            Err(fault) => (fault.id(), Err(EngineError::internal("the engine met a fault"))),
+        let (id, trouble) = match ended {
+            Ok((id, Ok(outcome))) => {
+                outcomes.extend(whose.remove(&id).map(|hash| (hash, outcome)));
+                continue;
+            }
+            Ok((id, Err(error))) => (id, Interrupted::ByTheStore(error)),
+            Err(fault) => (fault.id(), Interrupted::ByAFault),
         };
         let Some(hash) = whose.remove(&id) else { continue };
-        let outcome = match result {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(%error, "a lease could not be looked at");
-                note_fault(core, pass, &hash, &error).await;
-                Outcome::Unknown
-            }
-        };
-        outcomes.push((hash, outcome));
+        tracing::error!(%trouble, "a secret could not be taken back");
+        set_aside(core, pass, &hash, &trouble).await;
+        outcomes.push((hash, Outcome::Unknown));
     }
 }
 
-/// A lease whose engine met a fault, or that cannot be read back, must not be met again and again at once.
-async fn note_fault(core: &Arc<Core>, pass: &Pass<Unsealed>, hash: &LeaseHash, error: &EngineError) {
+/// What kept an attempt from its end.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("the engine met a fault")]
+    ByAFault,
+    #[error(transparent)]
+    ByTheStore(EngineError),
+}
+
+/// A lease whose engine met a fault, or that cannot be written, must not be met again and again at once. The fault is the
+/// engine's, and an attempt; what the store does is not.
+async fn set_aside(core: &Arc<Core>, pass: &Pass<Unsealed>, hash: &LeaseHash, trouble: &Interrupted) {
     let note = async {
         let txn = Txn::begin(pass)?;
         let store = LeaseStore(&txn);
-        if let Some(record) = store.get(hash).await? {
-            let why = record.revocation.as_ref().map_or(EndingRecord::Expired, |r| r.why);
-            note_failure(&store, hash, &record, why, &error.to_string(), core.clock.now())?;
+        let now = core.clock.now();
+        // It may have been renewed meanwhile.
+        let is_due = |record: &LeaseRecord| record.due().is_some_and(|due| due <= now);
+        if let Some(record) = store.get(hash).await?.filter(is_due) {
+            match trouble {
+                Interrupted::ByAFault => {
+                    let why = record.revocation.as_ref().map_or(EndingRecord::Expired, |r| r.why);
+                    note_failure(&store, hash, &record, why, &trouble.to_string(), now)?;
+                }
+                Interrupted::ByTheStore(_) => postpone(&store, hash, &record, now.plus(FIRST_PAUSE), now)?,
+            }
         }
         txn.commit(()).await?;
         Ok::<(), EngineError>(())

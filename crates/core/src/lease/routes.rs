@@ -89,19 +89,13 @@ struct KindParams {
 }
 
 pub fn routes() -> Vec<Route<SysCtx>> {
-    vec![
+    let mut routes = vec![
         Route::token("leases/lookup")
             .help("Look a lease up.", "When it was issued, when it ends and whether it can be renewed; not the secret.")
             .update(lookup),
         Route::sudo("leases/lookup/{prefix..?}")
             .help("List leases.", "The next part of the path of each below the prefix, as folders are listed.")
             .list(list),
-        renewing("leases/renew"),
-        renewing_at("leases/renew/{lease_id..}"),
-        revoking("leases/revoke"),
-        revoking_at("leases/revoke/{lease_id..}"),
-        by_prefix("leases/revoke-prefix/{prefix..}"),
-        by_force("leases/revoke-force/{prefix..}"),
         Route::token("leases/count")
             .help("Count irrevocable leases.", "Those whose engine has failed too often to take the secret back.")
             .read(count),
@@ -112,56 +106,69 @@ pub fn routes() -> Vec<Route<SysCtx>> {
             )
             .update(tidying::tidy),
         Route::sudo("leases").help("List irrevocable leases.", "With the error that each ended in.").read(irrevocable),
-        renewing("renew"),
-        renewing_at("renew/{lease_id..}"),
-        revoking("revoke"),
-        revoking_at("revoke/{lease_id..}"),
-        by_prefix("revoke-prefix/{prefix..}"),
-        by_force("revoke-force/{prefix..}"),
-    ]
+    ];
+    routes.extend(actions(&CURRENT));
+    routes.extend(actions(&OLDER));
+    routes
 }
 
-fn renewing(pattern: &'static str) -> Route<SysCtx> {
-    Route::token(pattern)
-        .help("Renew a lease.", "Its end moves to the increment asked for, at most as far as its mount allows.")
-        .update(renew)
+/// The paths of what can be done to leases.
+struct Spelling {
+    renew: &'static str,
+    renew_at: &'static str,
+    revoke: &'static str,
+    revoke_at: &'static str,
+    revoke_prefix: &'static str,
+    revoke_force: &'static str,
 }
 
-fn renewing_at(pattern: &'static str) -> Route<SysCtx> {
-    Route::token(pattern)
-        .help("Renew a lease.", "Its end moves to the increment asked for, at most as far as its mount allows.")
-        .update(async |ctx, params: RenewAtParams| {
+const CURRENT: Spelling = Spelling {
+    renew: "leases/renew",
+    renew_at: "leases/renew/{lease_id..}",
+    revoke: "leases/revoke",
+    revoke_at: "leases/revoke/{lease_id..}",
+    revoke_prefix: "leases/revoke-prefix/{prefix..}",
+    revoke_force: "leases/revoke-force/{prefix..}",
+};
+
+const OLDER: Spelling = Spelling {
+    renew: "renew",
+    renew_at: "renew/{lease_id..}",
+    revoke: "revoke",
+    revoke_at: "revoke/{lease_id..}",
+    revoke_prefix: "revoke-prefix/{prefix..}",
+    revoke_force: "revoke-force/{prefix..}",
+};
+
+fn actions(at: &Spelling) -> [Route<SysCtx>; 6] {
+    let renewing = |route: Route<SysCtx>| {
+        route.help("Renew a lease.", "Its end moves to the increment asked for, at most as far as its mount allows.")
+    };
+    let revoking = |route: Route<SysCtx>| {
+        route.help("Revoke a lease.", "The engine takes the secret back, in the background unless `sync` is set.")
+    };
+    [
+        renewing(Route::token(at.renew)).update(renew),
+        renewing(Route::token(at.renew_at)).update(async |ctx, params: RenewAtParams| {
             renew(ctx, RenewParams { lease_id: params.lease_id, increment: params.increment }).await
-        })
-}
-
-fn revoking(pattern: &'static str) -> Route<SysCtx> {
-    Route::token(pattern)
-        .help("Revoke a lease.", "The engine takes the secret back, in the background unless `sync` is set.")
-        .update(revoke)
-}
-
-fn revoking_at(pattern: &'static str) -> Route<SysCtx> {
-    Route::token(pattern)
-        .help("Revoke a lease.", "The engine takes the secret back, in the background unless `sync` is set.")
-        .update(async |ctx, params: RevokeAtParams| {
+        }),
+        revoking(Route::token(at.revoke)).update(revoke),
+        revoking(Route::token(at.revoke_at)).update(async |ctx, params: RevokeAtParams| {
             revoke(ctx, RevokeParams { lease_id: params.lease_id, sync: params.sync }).await
-        })
-}
-
-fn by_prefix(pattern: &'static str) -> Route<SysCtx> {
-    Route::sudo(pattern)
-        .help(
-            "Revoke all leases of a folder.",
-            "In the background unless `sync` is set. What its engine cannot take back is tried again.",
-        )
-        .update(revoke_prefix)
-}
-
-fn by_force(pattern: &'static str) -> Route<SysCtx> {
-    Route::sudo(pattern)
-        .help("Revoke all leases of a folder, whatever their engines answer.", "Secrets may be left in force outside.")
-        .update(revoke_force)
+        }),
+        Route::sudo(at.revoke_prefix)
+            .help(
+                "Revoke all leases of a folder.",
+                "In the background unless `sync` is set. What its engine cannot take back is tried again.",
+            )
+            .update(revoke_prefix),
+        Route::sudo(at.revoke_force)
+            .help(
+                "Revoke all leases of a folder, whatever their engines answer.",
+                "Secrets may be left in force outside.",
+            )
+            .update(revoke_force),
+    ]
 }
 
 fn given(id: &str) -> Result<&str, EngineError> {

@@ -1,7 +1,7 @@
 //! What lookups, lists and counts tell of leases.
 
 use super::find::{Found, find, is_in_force, lease_id};
-use super::names::{Names, has_any_current};
+use super::names::{NameScope, has_any_current};
 use super::store::LeaseStore;
 use crate::sys::SysCtx;
 use crate::token::TokenStore;
@@ -59,7 +59,7 @@ pub async fn list(ctx: &SysCtx, prefix: &str, page: &Page) -> Result<Vec<String>
     for mount in ctx.state.mounts.iter() {
         let (path, accessor) = (mount.record.path.as_str(), &mount.record.accessor);
         if let Some(below) = folder.strip_prefix(path) {
-            let view = Names::Current.view(ctx.txn(), accessor);
+            let view = NameScope::Current.view(ctx.txn(), accessor);
             names.extend(view.list(below.trim_end_matches('/'), page).await?);
         } else if let Some(rest) = path.strip_prefix(&folder) {
             let name = format!("{}/", rest.split('/').next().unwrap_or_default());

@@ -7,7 +7,7 @@
 //! | irrevocable | among the ended of its mount | no | no; in the list of irrevocable ones |
 
 use super::due;
-use super::names::{self, Names};
+use super::names::{self, NameScope};
 use bulla_barrier::{Keyspace, PhysicalKey, Txn, plain_key, plain_range};
 use bulla_kit::EngineError;
 use bulla_records::{EndingRecord, LeaseRecord, RevocationRecord, decode, encode};
@@ -78,7 +78,7 @@ impl LeaseStore<'_> {
     }
 
     fn enter(&self, hash: &LeaseHash, record: &LeaseRecord) -> Result<(), EngineError> {
-        names::put_lease(self.0, Names::of(record), record)?;
+        names::put_lease(self.0, NameScope::of(record), record)?;
         if let (None, Some(token)) = (&record.revocation, token_of(record)) {
             self.0.put(by_token(&token, hash), Vec::new());
         }
@@ -87,7 +87,7 @@ impl LeaseStore<'_> {
     }
 
     fn leave(&self, hash: &LeaseHash, record: &LeaseRecord) -> Result<(), EngineError> {
-        names::delete_lease(self.0, Names::of(record), record)?;
+        names::delete_lease(self.0, NameScope::of(record), record)?;
         if let Some(token) = token_of(record) {
             self.0.delete(by_token(&token, hash));
         }

@@ -7,11 +7,12 @@
 //! ```
 //!
 //! An engine that fails is left alone for a while, with all its leases, so that one dead database neither holds up the
-//! leases of others nor is asked a thousand times.
+//! leases of others nor is asked a thousand times. Leases it was not asked for are postponed and lose nothing by it: only an
+//! attempt that was made counts as one.
 
 use super::due::{self, Due, Entry, Folder};
 use super::prefix;
-use super::revoke::{Outcome, note_failure, revoke_now};
+use super::revoke::{Outcome, postpone, revoke_now};
 use super::store::{LeaseHash, LeaseStore};
 use crate::core::Core;
 use crate::state::Unsealed;
@@ -35,10 +36,10 @@ const MANY: u32 = 3;
 /// Now and then the queue is read from its beginning.
 const WHOLE: Seconds = Seconds(3600);
 
-/// Engines that failed last time.
-struct Trouble {
+/// An engine that is left alone because it failed.
+struct Backoff {
     /// Steps in a row in which it failed.
-    steps: u32,
+    failed_steps: u32,
     until: Time,
 }
 
@@ -49,15 +50,16 @@ pub struct Sweeper {
     /// The last look from far behind, and the last one from the beginning.
     far: Time,
     whole: Time,
-    troubled: HashMap<String, Trouble>,
+    /// By the accessors of their mounts.
+    left_alone: HashMap<String, Backoff>,
 }
 
-/// What one look at the queue found.
+/// What one look at the queue found due.
 #[derive(Default)]
-struct Work {
+struct DueWork {
     leases: Vec<(LeaseHash, Time)>,
-    /// Leases of engines in trouble.
-    put_off: Vec<(LeaseHash, Time)>,
+    /// Leases of engines that are left alone, and until when.
+    to_postpone: Vec<(LeaseHash, Time, Time)>,
     /// Entries without a lease that is due at that time: it was renewed, or is gone by another way.
     stale: Vec<PhysicalKey>,
     tokens: Vec<(TokenHash, Entry)>,
@@ -68,14 +70,14 @@ struct Work {
 
 /// What a step could not finish.
 #[derive(Default)]
-struct Left {
+struct Unfinished {
     /// The earliest entry of it; the next step begins there.
     earliest: Option<Time>,
     /// The store is in the way.
     stuck: bool,
 }
 
-impl Left {
+impl Unfinished {
     fn add(&mut self, at: Time) {
         self.earliest = Some(self.earliest.map_or(at, |before| before.min(at)));
     }
@@ -100,12 +102,12 @@ impl Sweeper {
         }
         // The clock may have been set back.
         (self.from, self.far) = (self.from.min(now), self.far.min(now));
-        self.troubled.retain(|_, trouble| trouble.until.plus(WHOLE) > now);
+        self.left_alone.retain(|_, backoff| backoff.until.plus(WHOLE) > now);
         let work = self.look(pass, now, limit).await?;
         let (full, last) = (work.full, work.last);
-        let mut left = Left::default();
-        if !put_off(pass, &work, now).await? {
-            work.put_off.iter().for_each(|(_, at)| left.add(*at));
+        let mut left = Unfinished::default();
+        if !postpone_all(pass, &work, now).await? {
+            work.to_postpone.iter().for_each(|(_, at, _)| left.add(*at));
         }
         // What these end is due at once.
         let ended = !work.tokens.is_empty() || !work.folders.is_empty();
@@ -134,13 +136,13 @@ impl Sweeper {
         Ok(!left.stuck && (full || ended || left.earliest.is_some()))
     }
 
-    /// Has the engines take back what is over, and notes which of them are in trouble.
+    /// Has the engines take back what is over, and notes which of them failed.
     async fn take_back(
         &mut self,
         core: &Arc<Core>,
         pass: &Pass<Unsealed>,
         leases: Vec<(LeaseHash, Time)>,
-        left: &mut Left,
+        left: &mut Unfinished,
     ) {
         let times: HashMap<LeaseHash, Time> = leases.iter().copied().collect();
         let mut answers: HashMap<String, Answers> = HashMap::new();
@@ -158,21 +160,24 @@ impl Sweeper {
         self.judge(answers, core.clock.now());
     }
 
-    async fn look(&self, pass: &Pass<Unsealed>, now: Time, limit: usize) -> Result<Work, EngineError> {
+    async fn look(&self, pass: &Pass<Unsealed>, now: Time, limit: usize) -> Result<DueWork, EngineError> {
         let txn = Txn::begin(pass)?;
         let store = LeaseStore(&txn);
         let (entries, full) = due::due(&txn, self.from, now, limit).await?;
-        let mut work = Work { full, last: entries.last().map(|e| e.at), ..Work::default() };
+        let mut work = DueWork { full, last: entries.last().map(|e| e.at), ..DueWork::default() };
         for entry in entries {
             match entry.due.clone() {
                 Due::TokenGone(token) => work.tokens.push((token, entry)),
                 Due::Folder(folder) => work.folders.push((folder, entry)),
                 Due::Lease(hash) => match store.get(&hash).await {
                     Ok(Some(record)) if record.due() == Some(entry.at) => {
-                        let troubled = self.troubled.get(&record.mount).is_some_and(|t| now < t.until);
+                        let until = self.left_alone.get(&record.mount).map_or(now, |backoff| backoff.until);
                         let forced = record.revocation.as_ref().is_some_and(|r| r.forced);
-                        let place = if troubled && !forced { &mut work.put_off } else { &mut work.leases };
-                        place.push((hash, entry.at));
+                        if until > now && !forced {
+                            work.to_postpone.push((hash, entry.at, until));
+                        } else {
+                            work.leases.push((hash, entry.at));
+                        }
                     }
                     Ok(_) => work.stale.push(entry.key),
                     // Reported by whoever reads it; it stays, and the rest goes on.
@@ -185,31 +190,30 @@ impl Sweeper {
         Ok(work)
     }
 
-    /// Which engines are in trouble, from their successes and failures in one step.
+    /// Which engines are left alone for a while, from their successes and failures in one step.
     fn judge(&mut self, answers: HashMap<String, Answers>, now: Time) {
         for (mount, Answers { taken_back, failed }) in answers {
-            let before = self.troubled.get(&mount).map_or(0, |trouble| trouble.steps);
+            let before = self.left_alone.get(&mount).map_or(0, |backoff| backoff.failed_steps);
             if taken_back > 0 {
-                self.troubled.remove(&mount);
+                self.left_alone.remove(&mount);
             } else if failed >= MANY || (failed > 0 && before > 0) {
-                let steps = before.saturating_add(1);
-                self.troubled.insert(mount, Trouble { steps, until: now.plus(pause(steps)) });
+                let failed_steps = before.saturating_add(1);
+                self.left_alone.insert(mount, Backoff { failed_steps, until: now.plus(pause(failed_steps)) });
             }
         }
     }
 }
 
-/// Takes stale entries away and puts off the leases of engines in trouble; `false` = collided, to be done again.
-async fn put_off(pass: &Pass<Unsealed>, work: &Work, now: Time) -> Result<bool, EngineError> {
+/// Takes stale entries away and postpones the leases of engines that are left alone; `false` = collided, to be done again.
+async fn postpone_all(pass: &Pass<Unsealed>, work: &DueWork, now: Time) -> Result<bool, EngineError> {
     let txn = Txn::begin(pass)?;
     let store = LeaseStore(&txn);
     for key in &work.stale {
         txn.delete(key.clone());
     }
-    for (hash, at) in &work.put_off {
+    for (hash, at, until) in &work.to_postpone {
         if let Some(record) = store.get(hash).await?.filter(|record| record.due() == Some(*at)) {
-            let why = record.revocation.as_ref().map_or(EndingRecord::Expired, |r| r.why);
-            note_failure(&store, hash, &record, why, "the engine failed for other leases and was not asked", now)?;
+            postpone(&store, hash, &record, *until, now)?;
         }
     }
     committed(&txn).await

@@ -25,7 +25,7 @@ use bulla_barrier::Txn;
 use bulla_kit::{EngineError, LoginIntent, TokenKind, TokenLimits};
 use bulla_lease::{Asked, Bounds, grant};
 use bulla_records::{TokenKindRecord, TokenTypeTune};
-use bulla_types::{NamespaceId, PolicyName, Time};
+use bulla_types::{NamespaceId, Network, PolicyName, Time};
 use bulla_wire::AuthBlock;
 use std::sync::Arc;
 
@@ -131,10 +131,10 @@ fn display_name(mount: &str, name: &str) -> String {
 
 fn addresses_of(limits: &TokenLimits, request: &Request) -> Result<Vec<String>, EngineError> {
     if !limits.strictly_bind_ip {
-        return Ok(limits.bound_cidrs.iter().map(ToString::to_string).collect());
+        return Ok(limits.bound_cidrs.iter().map(Network::cidr).collect());
     }
     match request.remote {
-        Some(address) => Ok(vec![address.ip().to_string()]),
+        Some(address) => Ok(vec![Network::of(address.ip()).to_string()]),
         None => Err(EngineError::bad("the token is to be bound to the client's address, which is not known")),
     }
 }

@@ -1,9 +1,10 @@
 //! Mounts: which engine answers where. Records in the store, one immutable table in memory made from them.
 //!
 //! `store` reads and writes records and opens engines, `routes` is `sys/mounts` and `sys/auth`, `show` is how a mount
-//! reads, `remount` moves one, `names` says what one may be called. Not here: how a path finds its mount
-//! (`state::MountTable`).
+//! reads, `remount` moves one, `names` says what one may be called, `clearing` takes away what a disabled one leaves.
+//! Not here: how a path finds its mount (`state::MountTable`).
 
+mod clearing;
 mod names;
 mod remount;
 mod routes;
@@ -15,6 +16,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use clearing::{Clearing, clear_some};
 pub use remount::{Move, Moves};
 pub use routes::routes;
 pub use show::{describe, describe_for_ui};

@@ -10,7 +10,7 @@ use bulla_barrier::Txn;
 use bulla_kit::{CallerInfo, EngineError};
 use bulla_policy::Acl;
 use bulla_records::TokenRecord;
-use bulla_types::Time;
+use bulla_types::{Network, Time};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -79,8 +79,5 @@ fn address_allowed(record: &TokenRecord, remote: Option<IpAddr>) -> bool {
         return true;
     }
     let Some(remote) = remote else { return false };
-    record.bound_cidrs.iter().any(|text| match text.parse::<ipnet::IpNet>() {
-        Ok(net) => net.contains(&remote),
-        Err(_) => text.parse::<IpAddr>() == Ok(remote),
-    })
+    record.bound_cidrs.iter().filter_map(|text| Network::parse(text)).any(|net| net.contains(remote))
 }

@@ -130,9 +130,12 @@ fn no_randomness<E>(_: E) -> EngineError {
 /// Writes the token into the transaction; a batch token is written nowhere.
 ///
 /// # Errors
-/// No randomness; a custom id that is taken.
+/// No randomness; a custom id that is taken; too many tokens above it.
 pub async fn issue(txn: &Arc<Txn>, new: NewToken, now: Time) -> Result<Issued, EngineError> {
     let store = TokenStore(txn);
+    if let Some(parent) = &new.parent {
+        store.check_depth(parent).await?;
+    }
     let id = new.id.clone();
     let record = record_of(new, now)?;
     if record.kind == TokenKindRecord::Batch {

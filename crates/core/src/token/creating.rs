@@ -48,6 +48,9 @@ pub struct CreateParams {
     entity_alias: Option<String>,
 }
 
+/// Of a token's id that was chosen, in bytes. Proxies refuse headers of a few thousand.
+const MAX_ID: usize = 1024;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     Plain,
@@ -217,6 +220,13 @@ fn check_create(ctx: &SysCtx, params: &CreateParams, role: Option<&Role>) -> Res
         }
         if id.contains('.') {
             return refuse("custom token ID cannot have a '.' in the value");
+        }
+        if id.len() > MAX_ID {
+            return Err(EngineError::bad(format!("custom token ID is longer than {MAX_ID} characters")));
+        }
+        // What no header carries unchanged would be a token that nobody can use and everybody believes to have.
+        if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return refuse("custom token ID can only have printable ASCII characters and no spaces");
         }
     }
     if params.no_parent && !sudo {

@@ -6,9 +6,7 @@ use crate::policy::PolicyStore;
 use crate::sys::SysCtx;
 use bulla_kit::EngineError;
 use bulla_records::TokenRecord;
-use bulla_types::PolicyName;
-use ipnet::IpNet;
-use std::net::IpAddr;
+use bulla_types::{Network, PolicyName};
 
 /// The policies of the new token, sorted, and warnings about those that do not exist.
 ///
@@ -150,11 +148,11 @@ pub fn addresses_of(role: Option<&Role>, parent: &TokenRecord) -> Result<Vec<Str
         return Ok(if own.is_empty() { parent.bound_cidrs.clone() } else { own.to_vec() });
     }
     let mut common = Vec::new();
-    for (own_text, own_net) in own.iter().filter_map(|t| Some((t, parse_net(t)?))) {
-        for (text, net) in parent.bound_cidrs.iter().filter_map(|t| Some((t, parse_net(t)?))) {
-            if net.contains(&own_net) {
+    for (own_text, own_net) in own.iter().filter_map(|t| Some((t, Network::parse(t)?))) {
+        for (text, net) in parent.bound_cidrs.iter().filter_map(|t| Some((t, Network::parse(t)?))) {
+            if net.covers(&own_net) {
                 common.push(own_text.clone());
-            } else if own_net.contains(&net) {
+            } else if own_net.covers(&net) {
                 common.push(text.clone());
             }
         }
@@ -164,11 +162,6 @@ pub fn addresses_of(role: Option<&Role>, parent: &TokenRecord) -> Result<Vec<Str
     }
     common.dedup();
     Ok(common)
-}
-
-/// A network, or one address as a network of its own.
-pub fn parse_net(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 #[cfg(test)]

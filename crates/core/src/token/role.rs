@@ -1,7 +1,7 @@
 //! A role: what the tokens that are made by it look like. Not here: its routes (`roles`), how it is applied (`creating`,
 //! `granting`).
 
-use super::granting::{any_glob, parse_net};
+use super::granting::any_glob;
 use bulla_barrier::View;
 use bulla_kit::EngineError;
 use bulla_records::{TokenKindRecord, decode};
@@ -166,9 +166,6 @@ impl Role {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
         if !self.path_suffix.chars().all(plain) || self.path_suffix.split('/').any(|s| matches!(s, "." | "..")) {
             return Err(EngineError::bad("given role path suffix contains invalid characters"));
-        }
-        if let Some(text) = self.bound_cidrs.value.iter().find(|t| parse_net(t).is_none()) {
-            return Err(EngineError::bad(format!("invalid CIDR {text:?} in 'token_bound_cidrs'")));
         }
         if self.kind != RoleKind::Batch {
             return Ok(());

@@ -5,7 +5,7 @@ use crate::sys::SysCtx;
 use bulla_barrier::Page;
 use bulla_kit::{Answer, CommaList, EngineError, NoParams, Params, Reply, Route};
 use bulla_records::encode;
-use bulla_types::{PolicyName, Seconds};
+use bulla_types::{Network, PolicyName, Seconds};
 
 /// What was sent replaces what was there; the rest stays.
 fn apply(role: &mut Role, params: RoleParams) -> Result<(), EngineError> {
@@ -29,7 +29,8 @@ fn apply(role: &mut Role, params: RoleParams) -> Result<(), EngineError> {
     role.no_default_policy = params.token_no_default_policy.unwrap_or(role.no_default_policy);
     role.period.set(params.token_period, params.period);
     role.explicit_max_ttl.set(params.token_explicit_max_ttl, params.explicit_max_ttl);
-    role.bound_cidrs.set(params.token_bound_cidrs.map(|l| l.0), params.bound_cidrs.map(|l| l.0));
+    let networks = |list: &Option<CommaList>| list.as_ref().map(networks_of).transpose();
+    role.bound_cidrs.set(networks(&params.token_bound_cidrs)?, networks(&params.bound_cidrs)?);
     if let Some(uses) = params.token_num_uses {
         let count = u32::try_from(uses).map_err(|_| EngineError::bad("'token_num_uses' is out of range"))?;
         role.num_uses = Some(count).filter(|n| *n > 0);
@@ -51,6 +52,17 @@ fn names_of(texts: &CommaList) -> Result<Vec<PolicyName>, EngineError> {
     names.sort_unstable();
     names.dedup();
     Ok(names)
+}
+
+/// The most networks in one list: each is compared with the client's address at every use of a token.
+const MAX_NETWORKS: usize = 1000;
+
+fn networks_of(texts: &CommaList) -> Result<Vec<String>, EngineError> {
+    if texts.0.len() > MAX_NETWORKS {
+        return Err(EngineError::bad(format!("more than {MAX_NETWORKS} addresses in 'token_bound_cidrs'")));
+    }
+    let refusal = |text: &str| EngineError::bad(format!("invalid CIDR {text:?} in 'token_bound_cidrs'"));
+    texts.0.iter().map(|text| Network::parse(text).map(|net| net.to_string()).ok_or_else(|| refusal(text))).collect()
 }
 
 fn lowered(texts: CommaList) -> Vec<String> {

@@ -12,6 +12,10 @@ use std::sync::Arc;
 
 pub type TokenHash = [u8; 32];
 
+/// Tokens above a token, at most: each is read at every use of it. More than any chain of programs that start each other
+/// needs, and still less than a millisecond.
+pub const MAX_ABOVE: usize = 100;
+
 /// Names of a cubbyhole that go in the same batch as its token; more are cleared by the sweep.
 pub const CUBBYHOLE_AT_ONCE: usize = 100;
 
@@ -37,8 +41,9 @@ impl TokenStore<'_> {
         }
     }
 
-    /// A token that is in force: neither it nor any token above it is over, and the mounts that made them are there. What is above it is read at each use, so
-    /// that a revocation holds for everything below at once, however long taking back the tree may last.
+    /// A token that is in force: neither it nor any token above it is over, and the mounts that made them are there. What is
+    /// above it is read at each use, so that a revocation holds for everything below at once, however long taking back the
+    /// tree may last. A token with more than [`MAX_ABOVE`] above it is not in force; none is made.
     ///
     /// # Errors
     /// Storage.
@@ -78,7 +83,8 @@ impl TokenStore<'_> {
             return Ok(false);
         }
         let mut above = record.parent.clone();
-        while let Some(text) = above {
+        for _ in 0..=MAX_ABOVE {
+            let Some(text) = above else { return Ok(true) };
             // A parent that is gone or cannot be told ends what is below it.
             let Some(hash) = parse_hash(&text) else { return Ok(false) };
             match self.get(&hash).await? {
@@ -91,7 +97,26 @@ impl TokenStore<'_> {
                 _ => return Ok(false),
             }
         }
-        Ok(true)
+        // Of a chain that nobody has seen the end of nothing is known.
+        Ok(false)
+    }
+
+    /// Whether a token may be made below `parent`. Ends where [`TokenStore::live`] does.
+    ///
+    /// # Errors
+    /// There are too many above it; storage.
+    pub async fn check_depth(&self, parent: &TokenHash) -> Result<(), EngineError> {
+        let mut above = Some(*parent);
+        for _ in 0..=MAX_ABOVE {
+            let Some(hash) = above else { return Ok(()) };
+            match self.get(&hash).await? {
+                Some(record) if !record.released => above = parent_of(&record),
+                _ => return Ok(()),
+            }
+        }
+        Err(EngineError::bad(format!(
+            "a token can have at most {MAX_ABOVE} tokens above it: create an orphan, or create it with another token"
+        )))
     }
 
     /// The token of an accessor.
@@ -214,4 +239,57 @@ pub fn parent_of(record: &TokenRecord) -> Option<TokenHash> {
 
 fn parse_hash(text: &str) -> Option<TokenHash> {
     hex::decode(text).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::CoreConfig;
+    use crate::testing::Server;
+    use bulla_types::Operation;
+    use serde_json::json;
+
+    /// `count` tokens, each made with the one before it.
+    async fn chain(server: &Server, first: &str, count: usize) -> Vec<String> {
+        let mut chain = vec![first.to_owned()];
+        for _ in 1..count {
+            let body = json!({ "policies": ["root"] });
+            let parent = chain.last().map(String::as_str);
+            chain.push(server.call_as(parent, Operation::Update, "auth/token/create", body).await.token());
+        }
+        chain
+    }
+
+    /// A store may hold longer chains than are made now.
+    #[tokio::test]
+    async fn what_lies_too_deep_is_refused_and_all_above_it_works() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        let upper = chain(&server, &server.root, 61).await;
+        let orphan = server.write("auth/token/create-orphan", json!({ "policies": ["root"] })).await.token();
+        let lower = chain(&server, &orphan, 60).await;
+        let pass = server.core.gate.pass().unwrap();
+        let txn = Txn::begin(&pass).unwrap();
+        let store = TokenStore(&txn);
+        let (below, above) = (store.hash(&lower[0]), store.hash(&upper[60]));
+        let mut record = store.get(&below).await.unwrap().unwrap();
+        record.parent = Some(hex::encode(above));
+        store.put(&below, &record).unwrap();
+        txn.commit(()).await.unwrap();
+        drop((txn, pass));
+        let works = async |token: &str| {
+            let told = server.call_as(Some(token), Operation::Read, "auth/token/lookup-self", json!({})).await;
+            told.refused.is_none()
+        };
+        for token in upper.iter().chain(&lower[..40]) {
+            assert!(works(token).await);
+        }
+        assert_eq!(61 + 39, MAX_ABOVE, "what lies above the last of these");
+        for token in &lower[40..] {
+            assert!(!works(token).await);
+        }
+        // Whoever holds the top still has the whole in hand.
+        server.write("auth/token/revoke", json!({ "token": lower[0] })).await.ok();
+        assert!(!works(&lower[39]).await && works(&upper[60]).await && works(&server.root).await);
+    }
 }

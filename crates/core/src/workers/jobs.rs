@@ -4,9 +4,8 @@
 
 use super::Background;
 use crate::core::Core;
-use crate::lease::{self, Left, Sweeper};
-use crate::login::lockout_folder;
-use crate::mounts::MountStore;
+use crate::lease::Sweeper;
+use crate::mounts::{Clearing, MountStore, clear_some};
 use crate::state::{Backend, Mount, Unsealed};
 use crate::sys::rotation_due;
 use crate::token::TokenSweeper;
@@ -16,8 +15,6 @@ use bulla_records::MountRecord;
 use bulla_types::{NamespaceId, Time};
 use std::sync::Arc;
 
-/// Records of a mount being disabled that go in one batch.
-const CLEAR: usize = 5_000;
 /// Mounts whose engines are asked in one step whether they have work.
 const MOUNTS: usize = 32;
 
@@ -190,34 +187,36 @@ async fn leases(
     }
 }
 
-/// Goes on with the mounts that are being disabled; one whose engine cannot take its secrets back holds up no other.
+/// Goes on with the mounts that are being disabled; one that cannot be cleared holds up no other.
 async fn clear_leaving(core: &Arc<Core>, pass: &Pass<Unsealed>, now: Time, limit: usize) -> Result<bool, EngineError> {
     let state = pass.owner().state.load_full();
-    let (mut more, mut gone) = (false, false);
+    let (mut outcome, mut gone) = (Ok(false), false);
     for mount in state.mounts.all().filter(|mount| mount.record.going) {
-        let txn = Txn::begin(pass)?;
-        let left = clear_one(&txn, &mount.record, now, limit).await?;
-        txn.commit(()).await?;
-        more |= left == Left::More;
-        gone |= left == Left::Nothing;
+        match unless_conflict(clear_one(pass, mount, &mut gone, now, limit).await) {
+            Ok(more) => outcome = outcome.map(|before| before | more),
+            Err(error) => {
+                tracing::warn!(%error, path = %mount.record.path, "the disabled mount could not be cleared");
+                outcome = outcome.and(Err(error));
+            }
+        }
     }
     if gone {
         core.reload_mounts(pass).await?;
     }
-    Ok(more)
+    outcome
 }
 
-/// One step for one mount: first what it handed out is ended, and only when all of that is taken back its data goes.
-async fn clear_one(txn: &Arc<Txn>, record: &MountRecord, now: Time, limit: usize) -> Result<Left, EngineError> {
-    let left = lease::clear_mount(txn, &record.accessor, now, limit).await?;
-    if left != Left::Nothing {
-        return Ok(left);
-    }
-    let view = View::new(txn, record.uuid);
-    if !view.clear(CLEAR).await? || !view.plain_clear(CLEAR).await? {
-        return Ok(Left::More);
-    }
-    View::new(txn, NamespaceId::ROOT.0).below(&lockout_folder(&record.accessor))?.clear(CLEAR).await?;
-    MountStore::new(txn, NamespaceId::ROOT).delete(record.uuid)?;
-    Ok(Left::Nothing)
+/// One batch; `gone` = it was the last one.
+async fn clear_one(
+    pass: &Pass<Unsealed>,
+    mount: &Mount,
+    gone: &mut bool,
+    now: Time,
+    limit: usize,
+) -> Result<bool, EngineError> {
+    let txn = Txn::begin(pass)?;
+    let clearing = clear_some(&txn, &mount.record, now, limit).await?;
+    txn.commit(()).await?;
+    *gone |= clearing == Clearing::Done;
+    Ok(clearing == Clearing::More)
 }

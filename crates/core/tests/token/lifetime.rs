@@ -22,6 +22,40 @@ async fn a_renewal_in_the_last_second_does_not_make_a_token_immortal() {
     assert_eq!(bench.look(&token).await, 403);
 }
 
+/// Clients that watch `warnings` plan by them. The end that a token was made with used to cut in silence.
+#[tokio::test]
+async fn what_a_maximum_cuts_is_told() {
+    let bench = Bench::new().await;
+    let told = |what: &str, wanted: &str, max: &str| {
+        json!([format!(
+            "{what} of \"{wanted}\" exceeded the effective max_ttl of \"{max}\"; {what} value is capped accordingly"
+        )])
+    };
+    let make = async |mut ask: Value| {
+        ask["policies"] = json!(["default"]);
+        bench.ask(UPDATE, "auth/token/create", &bench.root, ask).await
+    };
+    for (ask, seconds, warnings) in [
+        (json!({ "ttl": "1000h" }), 2_764_800, told("TTL", "1000h", "768h")),
+        (json!({ "ttl": "2h", "explicit_max_ttl": "1h" }), 3600, told("TTL", "2h", "1h")),
+        (json!({ "explicit_max_ttl": "10m" }), 600, told("TTL", "768h", "10m")),
+        (json!({ "explicit_max_ttl": "1000h" }), 2_764_800, json!(null)),
+        (json!({ "ttl": "1h", "explicit_max_ttl": "1h" }), 3600, json!(null)),
+    ] {
+        let made = make(ask.clone()).await;
+        let got = (&made.body["auth"]["lease_duration"], &made.body["warnings"]);
+        assert_eq!(got, (&json!(seconds), &warnings), "{ask}");
+    }
+    let warnings = told("period", "10m", "5m");
+    let periodic = make(json!({ "period": "10m", "explicit_max_ttl": "5m" })).await;
+    assert_eq!(periodic.body["warnings"], warnings);
+    let renewed = bench.ask(UPDATE, "auth/token/renew-self", &periodic.token(), json!({})).await;
+    assert_eq!((&renewed.body["auth"]["lease_duration"], &renewed.body["warnings"]), (&json!(300), &warnings));
+    let token = make(json!({ "ttl": "10m", "explicit_max_ttl": "20m" })).await.token();
+    let renewed = bench.ask(UPDATE, "auth/token/renew-self", &token, json!({ "increment": "1h" })).await;
+    assert_eq!(renewed.body["warnings"], told("TTL", "1h", "20m"));
+}
+
 /// TOK-05: a periodic token lives as long as it is renewed, up to its explicit end.
 #[tokio::test]
 async fn periods_are_renewed_until_the_explicit_end() {

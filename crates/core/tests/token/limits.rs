@@ -26,6 +26,102 @@ async fn a_child_never_has_more_policies_than_its_parent() {
     }
 }
 
+/// Every use of a token reads all that are above it, and nothing limited how many that were: whoever could make tokens made
+/// requests as slow as they liked.
+#[tokio::test]
+async fn a_chain_of_tokens_has_an_end() {
+    let bench = Bench::new().await;
+    bench.policy("p", MAKER).await;
+    let make = async |parent: &str, ask| bench.ask(UPDATE, "auth/token/create", parent, ask).await;
+    let mut chain = vec![bench.root.clone()];
+    for depth in 1..=100 {
+        let made = make(chain.last().unwrap(), json!({ "policies": ["p"] })).await;
+        assert_eq!(made.code, 200, "{depth}: {}", made.body);
+        chain.push(made.token());
+    }
+    let last = chain.last().unwrap();
+    assert_eq!(bench.look(last).await, 200, "the last one works as any other");
+    for ask in [json!({ "policies": ["p"] }), json!({ "policies": ["p"], "type": "batch" })] {
+        let refused = make(last, ask).await;
+        let text = refused.body["errors"][0].as_str().unwrap_or_default().to_owned();
+        assert!(refused.code == 400 && text.contains("at most 100 tokens above it"), "{}", refused.body);
+    }
+    assert_eq!(bench.look(last).await, 200);
+    // A batch token counts as any other, and an orphan has nothing above it.
+    let batch = make(&chain[99], json!({ "policies": ["p"], "type": "batch" })).await.token();
+    assert_eq!(bench.look(&batch).await, 200);
+    let orphan = make(&bench.root, json!({ "policies": ["p"], "no_parent": true })).await.token();
+    assert_eq!(make(&orphan, json!({ "policies": ["p"] })).await.code, 200);
+    // Where the chain is cut, there is room again.
+    let cut = bench.ask(UPDATE, "auth/token/revoke-orphan", &bench.root, json!({ "token": chain[50] })).await;
+    assert_eq!(cut.code, 204, "{}", cut.body);
+    assert_eq!(make(last, json!({ "policies": ["p"] })).await.code, 200);
+    // And it goes as a whole.
+    assert_eq!(bench.ask(UPDATE, "auth/token/revoke", &bench.root, json!({ "token": chain[51] })).await.code, 204);
+    assert_eq!((bench.look(last).await, bench.look(&chain[49]).await), (403, 200));
+}
+
+/// `::ffff:10.0.0.1` is how a socket for both families shows `10.0.0.1`: a binding in one spelling shut the other out.
+#[tokio::test]
+async fn an_address_has_two_spellings_and_one_meaning() {
+    let bench = Bench::new().await;
+    let look = async |token: &str, ip: &'static str| {
+        let from = With { from: Some(ip), ..With::default() };
+        bench.ask_with(READ, "auth/token/lookup-self", token, json!({}), from).await.code
+    };
+    for bound in ["10.0.0.0/8", "::ffff:10.0.0.0/104", "10.0.0.1", "::ffff:10.0.0.1", "::ffff:a00:1/128"] {
+        let role = json!({ "token_bound_cidrs": bound, "allowed_policies": "default" });
+        assert_eq!(bench.ask(UPDATE, "auth/token/roles/r", &bench.root, role).await.code, 204, "{bound}");
+        let token = bench.ask(UPDATE, "auth/token/create/r", &bench.root, json!({})).await.token();
+        for inside in ["10.0.0.1", "::ffff:10.0.0.1", "::ffff:a00:1"] {
+            assert_eq!(look(&token, inside).await, 200, "{bound} {inside}");
+        }
+        for outside in ["11.0.0.1", "::ffff:11.0.0.1", "::10.0.0.1", "::1"] {
+            assert_eq!(look(&token, outside).await, 403, "{bound} {outside}");
+        }
+    }
+    let shown = bench.ask(READ, "auth/token/roles/r", &bench.root, json!({})).await;
+    assert_eq!(shown.body["data"]["token_bound_cidrs"], json!(["10.0.0.1"]));
+    for (count, code) in [(1000, 204), (1001, 400)] {
+        let role = json!({ "token_bound_cidrs": vec!["10.0.0.1"; count] });
+        assert_eq!(bench.ask(UPDATE, "auth/token/roles/many", &bench.root, role).await.code, code, "{count}");
+    }
+}
+
+/// An id with a line break, a space or an umlaut made a token that no header carries.
+#[tokio::test]
+async fn a_chosen_id_can_be_sent() {
+    let bench = Bench::new().await;
+    let make = async |id: &str| {
+        bench.ask(UPDATE, "auth/token/create", &bench.root, json!({ "id": id, "policies": ["default"] })).await
+    };
+    for id in ["a", "my-own-token_id", "!\"#$%&'()*+,-/:;<=>?@[\\]^_`{|}~", &"x".repeat(1024)] {
+        let made = make(id).await;
+        assert_eq!((made.code, made.token().as_str()), (200, id));
+        assert_eq!(bench.look(id).await, 200, "{id}");
+    }
+    for id in [
+        " ",
+        "a b",
+        " a",
+        "a ",
+        "a\nb",
+        "a\r\nX-Vault-Token: b",
+        "a\t",
+        "\u{0}",
+        "a\u{7f}",
+        "ä",
+        "a\u{a0}",
+        "\u{202e}a",
+        &"x".repeat(1025),
+    ] {
+        let refused = make(id).await;
+        let text = refused.body["errors"][0].as_str().unwrap_or_default().to_owned();
+        assert!(refused.code == 400 && text.starts_with("custom token ID"), "{id:?}: {}", refused.body);
+        assert_eq!(bench.look(id).await, 403, "{id:?}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_makes_a_wrapping_token_by_hand() {
     let bench = Bench::new().await;

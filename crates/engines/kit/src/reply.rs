@@ -2,9 +2,8 @@
 //! own transaction.
 
 use crate::{EngineError, RawJson};
-use bulla_types::{PolicyName, Seconds};
+use bulla_types::{Network, PolicyName, Seconds};
 use indexmap::IndexMap;
-use ipnet::IpNet;
 use serde::Serialize;
 
 /// A secret that has to be taken back one day.
@@ -37,7 +36,7 @@ pub struct TokenLimits {
     pub explicit_max_ttl: Option<Seconds>,
     pub period: Option<Seconds>,
     pub uses: Option<u32>,
-    pub bound_cidrs: Vec<IpNet>,
+    pub bound_cidrs: Vec<Network>,
     pub strictly_bind_ip: bool,
     pub no_default_policy: bool,
     pub kind: TokenKind,

@@ -8,5 +8,5 @@ mod revocation;
 mod ttl;
 
 pub use pace::{LARGE, Pace, SMALL};
-pub use revocation::{ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Retry, after_failure, in_force, pause};
+pub use revocation::{ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Retry, after_failure, in_force, pause, postponed};
 pub use ttl::{Asked, Bounds, Granted, RenewError, Renewal, grant, renew};

@@ -18,15 +18,19 @@ pub enum Retry {
     Never,
 }
 
-/// What follows the `attempts`-th failure in a row, at `now`. `noise` (random) spreads leases that failed together over
-/// a quarter of the pause, so that they do not come back together.
+/// What follows the `attempts`-th failure in a row, at `now`. For `noise` see [`postponed`].
 pub fn after_failure(attempts: u32, now: Time, noise: u16) -> Retry {
     if attempts >= ATTEMPTS {
         return Retry::Never;
     }
-    let pause = pause(attempts);
-    let spread = pause.0.saturating_mul(Time::NANOS) / 4 / u64::from(u16::MAX) * u64::from(noise);
-    Retry::At(now.plus(pause).plus_nanos(spread))
+    Retry::At(postponed(now.plus(pause(attempts)), now, noise))
+}
+
+/// When a lease is looked at again that nobody asks its engine for before `until`. `noise` (random) spreads those that wait
+/// for the same engine over a quarter of the wait, so that they do not come back together.
+pub fn postponed(until: Time, now: Time, noise: u16) -> Time {
+    let wait = until.0.saturating_sub(now.0);
+    until.plus_nanos(wait / 4 / u64::from(u16::MAX) * u64::from(noise))
 }
 
 /// The pause after the `attempts`-th failure in a row, without the spread.
@@ -67,6 +71,15 @@ mod tests {
         let now = Time::from_unix(1000);
         let Retry::At(last) = after_failure(3, now, u16::MAX) else { unreachable!("3 is not the last") };
         assert!(last > now.plus(Seconds(49)) && last <= now.plus(Seconds(50)), "{last}");
+    }
+
+    #[test]
+    fn waiting_is_spread_and_never_shortened() {
+        let (now, until) = (Time::from_unix(1000), Time::from_unix(1100));
+        assert_eq!(postponed(until, now, 0), until);
+        let last = postponed(until, now, u16::MAX);
+        assert!(last > until.plus(Seconds(24)) && last <= until.plus(Seconds(25)), "{last}");
+        assert_eq!(postponed(now, until, u16::MAX), now, "what is past is due");
     }
 
     #[test]

@@ -151,6 +151,12 @@ impl View {
         list::clear_range(&self.txn, &start.0, &end.0, limit).await
     }
 
+    /// As [`View::clear_on`], for the plain records.
+    pub async fn plain_clear_on(&self, after: Option<&[u8]>, limit: usize) -> Result<Option<Vec<u8>>, BarrierError> {
+        let (start, _) = plain_range(Keyspace::Engine, &[&self.scope.0]);
+        list::clear_on(&self.txn, start.bytes(), after, limit).await
+    }
+
     /// A keyed hash for ids that must not stand in the store; bound to this scope.
     pub fn hash(&self, domain: &str, id: &[u8]) -> [u8; 32] {
         let mut scoped = Vec::with_capacity(16 + id.len());
