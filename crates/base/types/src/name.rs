@@ -60,10 +60,12 @@ impl PolicyName {
     }
 }
 
-/// Zero-width and direction characters, and the wide twins of ASCII: two names that look alike must not differ by them.
+/// Characters without a width, those that change the direction, and the wide twins of ASCII: two names that look alike must
+/// not differ by them.
 fn misleads(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-        || matches!(c, '\u{ff01}'..='\u{ff5e}')
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
+        || matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{e0000}'..='\u{e007f}')
 }
 
 impl fmt::Display for PolicyName {
@@ -158,6 +160,9 @@ mod tests {
         assert_eq!(PolicyName::parse("Team/A").unwrap().as_str(), "team/a");
         for bad in ["", " ", "../admin", "a/../admin", "a//b", "root\u{200b}", "ｒｏｏｔ", "a\nb"] {
             assert!(PolicyName::parse(bad).is_err(), "{bad:?}");
+        }
+        for unseen in ['\u{ad}', '\u{34f}', '\u{61c}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{e0061}'] {
+            assert!(PolicyName::parse(&format!("ro{unseen}ot")).is_err(), "{unseen:?}");
         }
         assert!(PolicyName::parse(&"x".repeat(PolicyName::MAX)).is_ok());
         assert_eq!(PolicyName::parse(&"x".repeat(PolicyName::MAX + 1)), Err(NameError::TooLong(512)));
