@@ -185,6 +185,9 @@ mod tests {
         ] {
             assert!(PolicyName::parse(bad).is_err(), "{bad:?}");
         }
+        for unseen in ['\u{ad}', '\u{34f}', '\u{61c}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{e0061}'] {
+            assert!(PolicyName::parse(&format!("ro{unseen}ot")).is_err(), "{unseen:?}");
+        }
         assert!(PolicyName::parse(&"x".repeat(PolicyName::MAX)).is_ok());
         assert_eq!(PolicyName::parse(&"x".repeat(PolicyName::MAX + 1)), Err(NameError::TooLong(512)));
     }

@@ -3,7 +3,7 @@
 use crate::parameters::BodyParameters;
 use crate::route::route_to;
 use crate::sys::SysCtx;
-use bulla_kit::{CommaList, EngineError, KeyValues};
+use bulla_kit::{CommaList, EngineError, KeyValues, is_printable};
 use bulla_policy::Ask;
 use bulla_records::{Metadata, MountClass, MountRecord};
 use bulla_types::{PolicyName, RequestPath};
@@ -56,7 +56,7 @@ pub fn metadata(noun: &str, given: KeyValues) -> Result<Metadata, EngineError> {
 }
 
 /// # Errors
-/// As [`metadata`], with the wider set of characters that custom metadata has.
+/// As [`metadata`], with the wider set of characters that custom metadata has, here as beside secrets.
 pub fn custom_metadata(given: KeyValues) -> Result<Metadata, EngineError> {
     let refuse = |why: &str| Err(EngineError::bad(format!("custom_metadata validation failed: {why}")));
     if given.0.len() > PAIRS {
@@ -69,8 +69,8 @@ pub fn custom_metadata(given: KeyValues) -> Result<Metadata, EngineError> {
         if value.is_empty() || value.len() > VALUE {
             return refuse(&format!("values are 1 to {VALUE} bytes"));
         }
-        if key.chars().chain(value.chars()).any(char::is_control) {
-            return refuse("control characters are not allowed");
+        if !key.chars().chain(value.chars()).all(is_printable) {
+            return refuse("unprintable characters are not allowed");
         }
     }
     Ok(given.0)
@@ -137,4 +137,23 @@ pub fn allowed_as_stored(ctx: &SysCtx, noun: &str, typed: &str, stored: &str) ->
         now: ctx.now(),
     };
     ctx.caller()?.acl.decide(&ask).map(drop).map_err(|_| EngineError::Denied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beside secrets a line break, a space of no width or a change of direction was refused; beside an alias it was taken.
+    #[test]
+    fn custom_metadata_is_what_prints() {
+        let taken = |key: &str, value: &str| {
+            custom_metadata(KeyValues([(key.to_owned(), value.to_owned())].into_iter().collect())).is_ok()
+        };
+        for good in ["ключ", "a b", "e\u{301}", "\"q\" \\ '"] {
+            assert!(taken(good, good), "{good}");
+        }
+        for bad in ["a\tb", "\u{200b}", "\u{a0}", "\u{202e}", "\u{e000}"] {
+            assert!(!taken("k", bad) && !taken(bad, "v"), "{bad:?}");
+        }
+    }
 }

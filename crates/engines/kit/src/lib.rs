@@ -18,6 +18,7 @@ mod field;
 mod openapi;
 mod params;
 mod pattern;
+mod printable;
 mod reply;
 mod route;
 
@@ -32,6 +33,7 @@ pub use field::{CommaList, Field, FieldKind, Flag, JsonObject, KeyValues, Signed
 pub use openapi::{OpenApi, describe, undocumented};
 pub use params::{FieldSpec, NoParams, ParamSource, Params, missing_field, read_field};
 pub use pattern::{Captures, Pattern};
+pub use printable::is_printable;
 pub use reply::{AliasClaim, LeaseIntent, LoginIntent, RawBody, Reply, TokenKind, TokenLimits};
 pub use route::{Access, Input, Lockout, LockoutName, OpSpec, Route, Routes};
 

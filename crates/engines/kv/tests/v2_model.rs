@@ -12,18 +12,19 @@ use model::{Call, Mark, Model, PATHS, Transfer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+fn options(cas: Option<u64>) -> Value {
+    cas.map_or(json!({}), |cas| json!({ "cas": cas }))
+}
+
 fn play(kv: &mut Story, call: &Call) -> (u16, Value) {
     let told = match call {
         Call::Write { path, cas, value } => {
-            let options = cas.map_or(json!({}), |cas| json!({ "cas": cas }));
-            kv.tell(
-                &format!("POST data/{}", PATHS[*path]),
-                &json!({ "data": { "v": value }, "options": options }).to_string(),
-            )
+            let body = json!({ "data": { "v": value }, "options": options(*cas) });
+            kv.tell(&format!("POST data/{}", PATHS[*path]), &body.to_string())
         }
-        Call::Patch { path, member, value } => {
-            let name = format!("m{member}");
-            kv.tell(&format!("PATCH data/{}", PATHS[*path]), &json!({ "data": { name: value } }).to_string())
+        Call::Patch { path, cas, member, value } => {
+            let body = json!({ "data": { format!("m{member}"): value }, "options": options(*cas) });
+            kv.tell(&format!("PATCH data/{}", PATHS[*path]), &body.to_string())
         }
         Call::Read { path, version } => kv.ask(&format!("GET data/{}?version={version}", PATHS[*path])),
         Call::Delete { path } => kv.ask(&format!("DELETE data/{}", PATHS[*path])),
@@ -40,10 +41,14 @@ fn play(kv: &mut Story, call: &Call) -> (u16, Value) {
             &json!({ "max_versions": max_versions, "delete_version_after": delete_after }).to_string(),
         ),
         Call::Forget { path } => kv.ask(&format!("DELETE metadata/{}", PATHS[*path])),
-        Call::Config { max_versions, delete_after } => kv.tell(
-            "POST config",
-            &json!({ "max_versions": max_versions, "delete_version_after": delete_after }).to_string(),
-        ),
+        Call::Config { max_versions, delete_after, cas_required } => {
+            let body = json!({
+                "max_versions": max_versions,
+                "delete_version_after": delete_after,
+                "cas_required": cas_required,
+            });
+            kv.tell("POST config", &body.to_string())
+        }
         Call::Transfer { path, to, how } => {
             let verb = if *how == Transfer::Copy { "copy" } else { "move" };
             kv.tell(&format!("POST {verb}/{}", PATHS[*path]), &json!({ "to": PATHS[*to] }).to_string())
@@ -76,6 +81,7 @@ fn look(kv: &Story) -> Value {
         "secrets": secrets,
         "max_versions": config["max_versions"],
         "delete_version_after": config["delete_version_after"],
+        "cas_required": config["cas_required"],
     })
 }
 
@@ -103,19 +109,20 @@ fn look_at(kv: &Story, path: &str) -> Value {
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let path = || 0..PATHS.len();
+    let cas = || prop::option::weighted(0.3, 0..5_u64);
     let versions = || prop::collection::vec(0..8_u64, 1..4);
     let how = prop_oneof![Just(Mark::Delete), Just(Mark::Undelete), Just(Mark::Destroy)];
     let transfer = prop_oneof![Just(Transfer::Copy), Just(Transfer::Move)];
     let failure = prop_oneof![Just(Failure::Before), Just(Failure::After), Just(Failure::Torn), Just(Failure::Full)];
     let call = prop_oneof![
-        6 => (path(), prop::option::weighted(0.3, 0..5_u64), any::<u8>()).prop_map(|(path, cas, value)| Call::Write { path, cas, value }),
-        3 => (path(), 0..3_u8, prop::option::of(any::<u8>())).prop_map(|(path, member, value)| Call::Patch { path, member, value }),
+        6 => (path(), cas(), any::<u8>()).prop_map(|(path, cas, value)| Call::Write { path, cas, value }),
+        3 => (path(), cas(), 0..3_u8, prop::option::of(any::<u8>())).prop_map(|(path, cas, member, value)| Call::Patch { path, cas, member, value }),
         6 => (path(), 0..8_u64).prop_map(|(path, version)| Call::Read { path, version }),
         2 => path().prop_map(|path| Call::Delete { path }),
         3 => (path(), how, versions()).prop_map(|(path, how, versions)| Call::Mark { path, how, versions }),
         1 => (path(), 0..5_u32, 0..4_u64).prop_map(|(path, max_versions, delete_after)| Call::Settings { path, max_versions, delete_after }),
         1 => path().prop_map(|path| Call::Forget { path }),
-        1 => (0..5_u32, -1..4_i64).prop_map(|(max_versions, delete_after)| Call::Config { max_versions, delete_after }),
+        1 => (0..5_u32, -1..4_i64, prop::bool::weighted(0.2)).prop_map(|(max_versions, delete_after, cas_required)| Call::Config { max_versions, delete_after, cas_required }),
         3 => (path(), path(), transfer).prop_map(|(path, to, how)| Call::Transfer { path, to, how }),
         2 => (0..3_u64).prop_map(|seconds| Call::Wait { seconds }),
         2 => (1..4_u64, prop::option::weighted(0.8, failure)).prop_map(|(nth, how)| Call::Crash { nth, how }),

@@ -229,7 +229,8 @@ fn full_name(txn: &Txn, prefix: &[u8], key: &[u8]) -> Option<String> {
             tracing::error!(key = hex(key), "a name does not open and is left out of the listing");
             return None;
         };
-        if !name.is_empty() {
+        // Not by whether the name is empty yet: a first segment may be.
+        if at > prefix.len() {
             name.push('/');
         }
         name.push_str(&segment);

@@ -1,6 +1,6 @@
 //! Notes that users keep beside a secret: what may be in them.
 
-use bulla_kit::{EngineError, Field, FieldKind, RawJson};
+use bulla_kit::{EngineError, Field, FieldKind, RawJson, is_printable};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 
@@ -110,16 +110,6 @@ fn check_pair(key: &str, value: &str, faults: &mut Vec<String>) {
     }
     if !value.chars().all(is_printable) {
         faults.push(format!("value for key {key:?} contains unprintable characters"));
-    }
-}
-
-/// Letters, marks, numbers, punctuation, symbols and the ASCII space.
-fn is_printable(c: char) -> bool {
-    match c {
-        ' ' | '"' | '\'' | '\\' => true,
-        c if c.is_whitespace() => false,
-        // Behind another character a combining mark is printed as it is; alone it would be escaped like a control.
-        c => String::from_iter(['a', c]).escape_debug().count() == 2,
     }
 }
 

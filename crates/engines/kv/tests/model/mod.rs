@@ -20,6 +20,7 @@ pub enum Call {
     },
     Patch {
         path: usize,
+        cas: Option<u64>,
         member: u8,
         value: Option<u8>,
     },
@@ -46,6 +47,7 @@ pub enum Call {
     Config {
         max_versions: u32,
         delete_after: i64,
+        cas_required: bool,
     },
     Transfer {
         path: usize,
@@ -98,6 +100,7 @@ pub struct Model {
     /// The mount's settings; written down as soon as they are not what they were from the beginning.
     max_versions: u32,
     delete_after: i64,
+    cas_required: bool,
     configured: bool,
     now: u64,
 }
@@ -131,6 +134,11 @@ impl Model {
         secret.current
     }
 
+    fn follows(&self, path: usize, cas: Option<u64>) -> bool {
+        let current = self.secrets.get(&path).map_or(0, |s| s.current);
+        cas.map_or(!self.cas_required, |cas| cas == current)
+    }
+
     fn live(&self, version: &Version) -> bool {
         !version.destroyed && version.dies.is_none_or(|at| at > self.now)
     }
@@ -139,15 +147,17 @@ impl Model {
     pub fn play(&mut self, call: &Call) -> (u16, Value) {
         match call {
             Call::Write { path, cas, value } => {
-                let current = self.secrets.get(path).map_or(0, |s| s.current);
-                if cas.is_some_and(|cas| cas != current) {
+                if !self.follows(*path, *cas) {
                     return (400, Value::Null);
                 }
                 (200, json!(self.add(*path, BTreeMap::from([("v".to_owned(), *value)]))))
             }
-            Call::Patch { path, member, value } => {
+            Call::Patch { path, cas, member, value } => {
                 let newest = self.secrets.get(path).and_then(|s| s.versions.get(&s.current)).cloned();
                 let Some(mut version) = newest.filter(|v| self.live(v)) else { return (404, Value::Null) };
+                if !self.follows(*path, *cas) {
+                    return (400, Value::Null);
+                }
                 let name = format!("m{member}");
                 match value {
                     Some(value) => version.data.insert(name, *value),
@@ -183,9 +193,10 @@ impl Model {
                 self.secrets.remove(path);
                 (204, Value::Null)
             }
-            Call::Config { max_versions, delete_after } => {
-                self.configured |= (*max_versions, *delete_after) != (0, 0);
+            Call::Config { max_versions, delete_after, cas_required } => {
+                self.configured |= (*max_versions, *delete_after, *cas_required) != (0, 0, false);
                 (self.max_versions, self.delete_after) = (*max_versions, *delete_after);
+                self.cas_required = *cas_required;
                 (204, Value::Null)
             }
             Call::Transfer { path, to, how } => {
@@ -229,7 +240,12 @@ impl Model {
         let secret = |path: usize| self.secrets.get(&path).map_or(Value::Null, |secret| self.shown_secret(secret));
         let all: Vec<Value> = (0..PATHS.len()).map(secret).collect();
         let after = if self.delete_after < 0 { "-1s".to_owned() } else { format!("{}s", self.delete_after) };
-        json!({ "secrets": all, "max_versions": self.max_versions, "delete_version_after": after })
+        json!({
+            "secrets": all,
+            "max_versions": self.max_versions,
+            "delete_version_after": after,
+            "cas_required": self.cas_required,
+        })
     }
 
     fn shown_secret(&self, secret: &Secret) -> Value {
