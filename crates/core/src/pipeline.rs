@@ -35,7 +35,8 @@ use bulla_audit::{Disclosable, Recorded};
 use bulla_barrier::{BarrierError, Committed, Pass, SealOutcome, Txn, View};
 use bulla_kit::{Access, EngineError, Reply};
 use bulla_policy::{Ask, Permit};
-use bulla_types::{NamespaceId, Operation, Time};
+use bulla_records::TokenKindRecord;
+use bulla_types::{NamespaceId, Operation, ScopeId, Time};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -229,7 +230,7 @@ impl<'a> Attempt<'a> {
         if caller.is_none() && access != Access::Public {
             return Err(self.unauthenticated().into());
         }
-        let operation = self.operation(known.routed.as_ref()).await?;
+        let operation = self.operation(known.routed.as_ref(), caller.as_deref()).await?;
         known.operation = Some(operation);
         let permit = match (&caller, access) {
             (_, Access::Public) | (None, _) => None,
@@ -284,13 +285,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// A write to something that is not there yet is a `create`.
-    async fn operation(&self, routed: Option<&Routed>) -> Result<Operation, Refused> {
+    async fn operation(&self, routed: Option<&Routed>, caller: Option<&Caller>) -> Result<Operation, Refused> {
         let asked = self.request.operation;
         let Some(routed) = routed.filter(|_| asked == Operation::Update && !self.request.help) else {
             return Ok(if self.request.help { Operation::Help } else { asked });
         };
-        let view = View::new(&self.txn, routed.mount.record.uuid);
-        let there = routed.exists(view).await?;
+        let Some(scope) = scope_of(routed, caller) else { return Ok(asked) };
+        let there = routed.exists(View::new(&self.txn, scope)).await?;
         Ok(if there { Operation::Update } else { Operation::Create })
     }
 
@@ -402,6 +403,16 @@ impl Warrant {
             Self::Public => None,
         }
     }
+}
+
+/// Where to look whether something is there: the mount's records, for a cubbyhole the token's own. `None` = there are none.
+fn scope_of(routed: &Routed, caller: Option<&Caller>) -> Option<ScopeId> {
+    let mount = &routed.mount.record;
+    if mount.kind != "cubbyhole" {
+        return Some(mount.uuid);
+    }
+    let token = &caller?.token.record;
+    (token.kind == TokenKindRecord::Service).then_some(token.cubbyhole)
 }
 
 /// Why doors 4 to 9 did not let a request through.
