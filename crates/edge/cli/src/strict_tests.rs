@@ -41,6 +41,32 @@ fn what_is_shown_once_is_shown_on_standard_error_instead() {
     }
 }
 
+/// Once `operator init -format=raw` initialised the server, and then said that it could not show the shares.
+#[test]
+fn a_format_that_cannot_be_printed_stops_everything() {
+    let fake = Fake::answering(INITIALISED);
+    for words in [
+        &["operator", "init", "-format"][..],
+        &["token", "create", "-format"],
+        &["unwrap", "-format"],
+        &["write", "-f", "-format"],
+    ] {
+        for (format, told) in
+            [("raw", "does not support the -format=raw option"), ("pretty", "Invalid output format: pretty")]
+        {
+            let words = [words, &[format], if words[0] == "write" { &["auth/approle/role/r/secret-id"] } else { &[] }];
+            let words = words.concat();
+            let ran = ran(&fake, &words);
+            assert!(ran.code == 1 && ran.out.is_empty() && ran.err.contains(told), "{words:?}: {}", ran.err);
+        }
+    }
+    let by_variable = ran_in(&fake, &["operator", "init"], "", ("VAULT_FORMAT", "raw"), &Sink::default());
+    assert!(by_variable.code == 1 && by_variable.err.contains("-format=raw"), "{}", by_variable.err);
+    assert!(fake.seen().is_empty(), "nothing was sent");
+    assert_eq!(ran(&fake, &["token", "create", "-format=raw", "-field=token"]).out, "hvs.x");
+    assert!(ran(&fake, &["read", "-format=raw", "c/a"]).out.starts_with("{\"data\""));
+}
+
 #[test]
 fn other_output_that_is_lost_is_an_error_and_stays_secret() {
     let fake = Fake::answering(INITIALISED);
