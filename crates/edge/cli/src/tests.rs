@@ -264,6 +264,9 @@ fn entries_are_copied_and_moved() {
     let want = "Success! Copied secret/data/app to: secret/data/team/app\n";
     assert_eq!((copied.code, copied.out.as_str()), (0, want), "{}", copied.err);
     assert_eq!(fake.seen()[1], r#"POST /v1/secret/copy/app {"to":"team/app"} [x-vault-token: tok]"#);
+    // Once the copy lay where no command could reach it.
+    assert_eq!(ran(&fake, &["kv", "copy", "secret/app", "secret//team//app"]).out, want);
+    assert!(fake.seen()[1].contains(r#"{"to":"team/app"}"#));
     let moved = ran(&fake, &["kv", "move", "-mount=secret", "app", "secret/app"]);
     assert!(moved.code == 0 && moved.err.contains("* mind it"), "{}", moved.err);
     assert_eq!(fake.seen()[1], r#"POST /v1/secret/move/app {"to":"secret/app"} [x-vault-token: tok]"#);
