@@ -69,6 +69,21 @@ fn json_with_the_same_key_twice() {
     assert_eq!(owner.mode, Some(0o640));
 }
 
+/// Once the last one counted in silence, and the server began an empty store there.
+#[test]
+fn two_stores_are_a_mistake() {
+    for text in [
+        "storage \"inmem\" {}\nstorage \"disk\" { path = \"/d\" }",
+        "{\"storage\": {\"inmem\": {}},\n\"storage\": {\"disk\": {\"path\": \"/d\"}}}",
+        "storage \"inmem\" {}\nbackend \"inmem\" {}",
+    ] {
+        assert_eq!(problem(text), "f.hcl: line 2: there is more than one storage; a server has one");
+    }
+    let mut config = parse("storage \"inmem\" {}").unwrap();
+    read::parse(&mut config, "g.hcl", "storage \"disk\" { path = \"/d\" }").unwrap();
+    assert_eq!(config.storage, Some(Storage::Disk("/d".into())), "that of a later file counts");
+}
+
 #[test]
 fn tls_options() {
     let tls = |more: &str| {
