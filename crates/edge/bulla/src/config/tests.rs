@@ -85,6 +85,28 @@ fn two_stores_are_a_mistake() {
 }
 
 #[test]
+fn addresses_without_a_port_get_the_usual_one() {
+    let address = |text: &str| {
+        let config = parse(&format!("listener \"tcp\" {{\n address = \"{text}\"\n tls_disable = true\n}}"));
+        config.map(|config| config.listeners[0].address.clone()).map_err(|error| error.to_string())
+    };
+    for (text, want) in [
+        ("", "127.0.0.1:8200"),
+        ("0.0.0.0", "0.0.0.0:8200"),
+        ("localhost:1", "localhost:1"),
+        (":80", ":80"),
+        ("[::1]", "[::1]:8200"),
+        ("[::1]:80", "[::1]:80"),
+        ("::1", "[::1]:8200"),
+    ] {
+        assert_eq!(address(text), Ok(Address::Tcp(want.to_owned())), "{text}");
+    }
+    for (text, port) in [("127.0.0.1:99999", "99999"), ("localhost:http", "http"), ("localhost:", "")] {
+        assert_eq!(address(text), Err(format!("f.hcl: line 2: `address` must be host:port, and `{port}` is no port")));
+    }
+}
+
+#[test]
 fn tls_options() {
     let tls = |more: &str| {
         let text = format!("listener \"tcp\" {{\n tls_cert_file = \"c\"\n tls_key_file = \"k\"\n {more}\n}}");
