@@ -357,6 +357,12 @@ fn settings_that_cannot_be_honoured() {
         ("default_lease_ttl = \"3601s\"\nmax_lease_ttl = \"1h\"", "max_lease_ttl"),
         ("default_lease_ttl = \"769h\"", "max_lease_ttl"),
         ("audit \"nosuch\" \"a\" {}", "nosuch"),
+        // Once both were written, and one of them was listed.
+        (
+            "audit \"file\" \"a\" { options = { file_path = \"/a\" } }\n\
+             audit \"file\" \"a/\" { options = { file_path = \"/b\" } }",
+            "more than one audit device at `a/`",
+        ),
     ] {
         let problem = check(bad).err().unwrap_or_else(|| panic!("taken: {bad}")).to_string();
         assert!(problem.contains(word), "{bad}: {problem}");
