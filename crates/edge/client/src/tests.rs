@@ -188,4 +188,7 @@ async fn unix_sockets() {
     assert_eq!(secret.field("a"), Some(&Json::int(1)));
     assert!(seen.lock().unwrap()[0].starts_with("GET /v1/x HTTP/1.1"));
     std::fs::remove_file(path).unwrap();
+    // The URL is the same for all sockets.
+    let told = client(&address).send(&Request::get("x").once()).await.unwrap_err().to_string();
+    assert!(told.contains(&address["unix://".len()..]), "{told}");
 }
