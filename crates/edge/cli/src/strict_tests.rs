@@ -159,6 +159,18 @@ fn dry_runs_neither_ask_nor_change() {
     assert_eq!(policy, "path \"secret/data/app\" {\n  capabilities = [\"read\", \"create\", \"update\"]\n}\n");
 }
 
+/// Once the policy for it let nobody read what is written back.
+#[test]
+fn a_rollback_needs_to_read_too() {
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/internal/ui/mounts/secret/app", 200, V2),
+        ("GET /v1/secret/data/app", 200, r#"{"data":{"data":{"a":"2"},"metadata":{"version":2}}}"#),
+        ("GET /v1/secret/data/app?version=1", 200, r#"{"data":{"data":{"a":"1"},"metadata":{"version":1}}}"#),
+    ]);
+    let policy = ran(&fake, &["kv", "rollback", "-version=1", "-output-policy", "secret/app"]).out;
+    assert_eq!(policy, "path \"secret/data/app\" {\n  capabilities = [\"read\", \"create\", \"update\"]\n}\n");
+}
+
 #[test]
 fn a_rewriting_patch_wraps_only_its_end() {
     let fake = Fake::answering(&[
