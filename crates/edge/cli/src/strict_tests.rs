@@ -297,6 +297,26 @@ fn lockouts_are_tuned() {
     assert!(fake.seen()[0].contains(r#"{"allowed_managed_keys":["a","b"]}"#));
 }
 
+/// Once a disk that was full cut the only copy of a policy in two.
+#[test]
+fn a_policy_is_laid_out_beside_itself() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    let fake = Fake::answering(NONE);
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("p.hcl"), folder.path().join("link"));
+    std::fs::write(&file, "path \"a\" { }").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("p.hcl", &link).unwrap();
+    let before = std::fs::metadata(&file).unwrap();
+    assert_eq!(ran(&fake, &["policy", "fmt", link.to_str().unwrap()]).code, 0);
+    let after = std::fs::metadata(&file).unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "path \"a\" {}\n");
+    assert_ne!(after.ino(), before.ino(), "it is another file");
+    assert_eq!(after.mode(), before.mode());
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no draft is left");
+}
+
 /// Once a token could be given to these commands only where `ps` shows it.
 #[test]
 fn tokens_may_come_by_standard_input() {
