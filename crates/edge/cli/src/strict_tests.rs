@@ -236,6 +236,16 @@ fn proxies_from_the_environment() {
     assert!(fake.seen().is_empty());
 }
 
+/// Once the token was made and told to nobody.
+#[test]
+fn a_token_that_cannot_be_stored_is_shown() {
+    let fake = Fake::answering(&[("PUT /v1/auth/userpass/login/ann", 200, r#"{"auth":{"client_token":"hvs.ann"}}"#)]);
+    let words = ["login", "-no-print", "-method=userpass", "username=ann", "password=pw"];
+    let ran = ran_at(&fake, &words, "", "");
+    assert!(ran.code == 2 && ran.out.contains("hvs.ann"), "{}{}", ran.out, ran.err);
+    assert!(ran.err.starts_with("Error storing token: HOME is not set\nAuthentication was successful"), "{}", ran.err);
+}
+
 #[test]
 fn a_name_given_twice_is_nobodys() {
     let fake = Fake::answering(NONE);

@@ -65,8 +65,8 @@ fn login(ctx: &mut Ctx) -> Done {
         ctx.ui.once_only();
     }
     let stored = !only && !ctx.flags.on("no-store");
-    if stored {
-        store(ctx, auth)?;
+    if stored && let Err(failure) = store(ctx, auth) {
+        return not_stored(ctx, &secret, &failure);
     }
     if only {
         return ctx.show_value(&auth.value("client_token"));
@@ -177,6 +177,17 @@ fn store(ctx: &mut Ctx, auth: &Auth) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// The login has made a token, which nobody else will name.
+fn not_stored(ctx: &mut Ctx, secret: &Secret, failure: &Failure) -> Done {
+    let text = "Authentication was successful, but the token was not stored. It is shown below.";
+    ctx.ui.warn(&format!("{}\n{text}\n", failure.text));
+    ctx.show(secret)?;
+    Ok(NOT_STORED)
+}
+
+/// Exit code of a login whose token is not where the next command looks for it.
+const NOT_STORED: u8 = 2;
 
 fn tell(ctx: &mut Ctx, stored: bool) {
     let (name, prefix) = (ctx.program.name(), ctx.program.prefix());
