@@ -179,6 +179,8 @@ fn masks(home: &Path) -> Vec<(Regex, &'static str)> {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "<time>"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+\d{4} \w+", "<time>"),
         (r"\d\d [A-Z][a-z]{2} \d\d \d\d:\d\d UTC", "<time>"),
+        // Times end at their last digit that is not 0, and columns are as wide as they are.
+        (r"(Installation Time|\n-{7} {4}-{17}) {4,}", "${1}    "),
         (r#"(accessor["\s:]+)[A-Za-z0-9]{24}\b"#, "${1}<accessor>"),
         (r"\b([a-z0-9\-]+(?:_[a-z0-9\-]+)*)_[0-9a-f]{8}\b", "${1}_<8 hex>"),
         (r"vault-cluster-[0-9a-f]{8}", "vault-cluster-<8 hex>"),

@@ -116,6 +116,22 @@ fn reload(server: &ServerProcess, change: impl FnOnce(String) -> String) {
     }
 }
 
+/// Once it ended the server, which then had to be unsealed by its operators.
+#[test]
+fn signals_of_other_servers_end_nothing() {
+    let (server, root, _) = ServerProcess::ready(ServerOptions::default());
+    for signal in [Signal::USR1, Signal::USR2] {
+        let before = server.log().matches("have no effect").count();
+        server.signal(signal);
+        let begin = Instant::now();
+        while server.log().matches("have no effect").count() == before {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{}", server.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let _ = root.get("sys/mounts").is(200);
+}
+
 #[test]
 fn a_signal_changes_limits_and_whom_to_believe() {
     let listener = "max_request_size = 200".to_owned();

@@ -111,10 +111,16 @@ async fn serve(
     let service: Arc<dyn Service> = Arc::<dyn House>::clone(&house);
     let running: Vec<Running> =
         listeners.into_iter().map(|l| l.serve(Arc::clone(&service), Arc::clone(&connections))).collect();
-    while signals.next().await == Wish::Reload {
-        reload(options, environment, log, &running).await;
-        house.reopen_audit().await;
-        tracing::info!("reloaded");
+    loop {
+        match signals.next().await {
+            Wish::Stop => break,
+            Wish::Nothing => tracing::warn!("SIGUSR1 and SIGUSR2 have no effect"),
+            Wish::Reload => {
+                reload(options, environment, log, &running).await;
+                house.reopen_audit().await;
+                tracing::info!("reloaded");
+            }
+        }
     }
     tracing::info!("a signal asks to stop: sealing");
     // No new connections first, or draining would never end.

@@ -8,12 +8,15 @@ pub enum Wish {
     Stop,
     /// SIGHUP: settings of listeners, certificates, log level and audit files are read anew.
     Reload,
+    /// SIGUSR1, SIGUSR2: other servers tell what they are doing. Left alone they would end this one, unsealed as it is.
+    Nothing,
 }
 
 pub struct Signals {
     term: Signal,
     int: Signal,
     hup: Signal,
+    users: [Signal; 2],
 }
 
 impl Signals {
@@ -24,14 +27,18 @@ impl Signals {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
+            users: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
         })
     }
 
     pub async fn next(&mut self) -> Wish {
+        let [one, two] = &mut self.users;
         tokio::select! {
             _ = self.term.recv() => Wish::Stop,
             _ = self.int.recv() => Wish::Stop,
             _ = self.hup.recv() => Wish::Reload,
+            _ = one.recv() => Wish::Nothing,
+            _ = two.recv() => Wish::Nothing,
         }
     }
 }

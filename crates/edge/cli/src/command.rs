@@ -98,7 +98,8 @@ pub static HTTP_FLAGS: &[Flag] = &[
 
 /// Flags of commands with structured output.
 pub static FORMAT_FLAGS: &[Flag] = &[
-    Flag::text("format", "How to print: table, json, yaml, pretty; raw where bytes can be passed on.").env("FORMAT"),
+    Flag::text("format", "How to print: table, json, yaml; raw for the answer of `read` as it came, and for a field.")
+        .env("FORMAT"),
     Flag::switch("detailed", "Print more about each entry where there is more.").env("DETAILED"),
 ];
 
@@ -117,6 +118,11 @@ impl Command {
             Kind::Field => tables.extend([HTTP_FLAGS, FORMAT_FLAGS, FIELD_FLAGS]),
         }
         tables
+    }
+
+    /// Whether it can pass on what came as it is: a whole answer, or one field.
+    pub fn takes_raw(&self, flags: &Flags) -> bool {
+        self.name == "read" || self.kind == Kind::Field && flags.filled("field").is_some()
     }
 
     /// Checks how many words there are, in the words scripts know.

@@ -10,7 +10,7 @@ use crate::{
 
 /// Values worth offering, by flag.
 const VALUES: [(&str, &[&str]); 4] = [
-    ("format", &["table", "json", "yaml", "raw", "pretty"]),
+    ("format", &["table", "json", "yaml", "raw"]),
     ("log-level", &["trace", "debug", "info", "warn", "error"]),
     ("log-format", &["standard", "json"]),
     ("method", &["token", "userpass", "approle", "ldap", "cert", "jwt", "oidc", "kubernetes", "radius"]),

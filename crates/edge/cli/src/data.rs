@@ -27,7 +27,11 @@ pub fn parse(words: &[String], ui: &mut Ui) -> Result<Json, String> {
     Ok(data)
 }
 
-fn value_of(value: &str, ui: &mut Ui) -> Result<String, String> {
+/// What the text behind `=` stands for.
+///
+/// # Errors
+/// As [`parse`].
+pub fn value_of(value: &str, ui: &mut Ui) -> Result<String, String> {
     if value == "-" {
         return Ok(ui.input()?.to_string());
     }

@@ -52,7 +52,9 @@ use crate::{
     },
     context::Ctx,
     env::Env,
+    failure::Failure,
     flags::{FlagError, Flags},
+    output::Format,
     program::Program,
     ui::Ui,
 };
@@ -182,6 +184,11 @@ fn start(command: &Command, flags: Flags, args: Vec<String>, ui: Ui, env: Env, p
         Ok(ctx) => ctx,
         Err((mut ui, failure)) => return Next::Exit(ended(Err(failure), &mut ui)),
     };
+    // Before anything is sent: an answer that cannot be shown may be the only one.
+    if ctx.format == Format::Raw && !command.takes_raw(&ctx.flags) {
+        let refused = Failure::local("This command does not support the -format=raw option.");
+        return Next::Exit(ended(Err(refused), &mut ctx.ui));
+    }
     let done = match command.run {
         Run::Here(run) => run(&mut ctx),
         _ => match operator_diagnose::options(&ctx) {

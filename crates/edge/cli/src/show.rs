@@ -56,7 +56,6 @@ impl Ctx {
             Format::Table | Format::Raw => output::display(value),
             Format::Json => value.pretty(),
             Format::Yaml => output::yaml(value),
-            Format::Pretty => return Err(Failure::local("this output has no pretty format")),
         };
         if self.ui.out_is_terminal {
             self.ui.say(&text);
@@ -96,7 +95,6 @@ impl Ctx {
                 }
             }
             Format::Raw => return Err(Failure::local("This command does not support the -format=raw option.")),
-            Format::Pretty => return Err(Failure::local("this output has no pretty format")),
         }
         Ok(0)
     }

@@ -41,6 +41,32 @@ fn what_is_shown_once_is_shown_on_standard_error_instead() {
     }
 }
 
+/// Once `operator init -format=raw` initialised the server, and then said that it could not show the shares.
+#[test]
+fn a_format_that_cannot_be_printed_stops_everything() {
+    let fake = Fake::answering(INITIALISED);
+    for words in [
+        &["operator", "init", "-format"][..],
+        &["token", "create", "-format"],
+        &["unwrap", "-format"],
+        &["write", "-f", "-format"],
+    ] {
+        for (format, told) in
+            [("raw", "does not support the -format=raw option"), ("pretty", "Invalid output format: pretty")]
+        {
+            let words = [words, &[format], if words[0] == "write" { &["auth/approle/role/r/secret-id"] } else { &[] }];
+            let words = words.concat();
+            let ran = ran(&fake, &words);
+            assert!(ran.code == 1 && ran.out.is_empty() && ran.err.contains(told), "{words:?}: {}", ran.err);
+        }
+    }
+    let by_variable = ran_in(&fake, &["operator", "init"], "", ("VAULT_FORMAT", "raw"), &Sink::default());
+    assert!(by_variable.code == 1 && by_variable.err.contains("-format=raw"), "{}", by_variable.err);
+    assert!(fake.seen().is_empty(), "nothing was sent");
+    assert_eq!(ran(&fake, &["token", "create", "-format=raw", "-field=token"]).out, "hvs.x");
+    assert!(ran(&fake, &["read", "-format=raw", "c/a"]).out.starts_with("{\"data\""));
+}
+
 #[test]
 fn other_output_that_is_lost_is_an_error_and_stays_secret() {
     let fake = Fake::answering(INITIALISED);
@@ -133,6 +159,18 @@ fn dry_runs_neither_ask_nor_change() {
     assert_eq!(policy, "path \"secret/data/app\" {\n  capabilities = [\"read\", \"create\", \"update\"]\n}\n");
 }
 
+/// Once the policy for it let nobody read what is written back.
+#[test]
+fn a_rollback_needs_to_read_too() {
+    let fake = Fake::answering(&[
+        ("GET /v1/sys/internal/ui/mounts/secret/app", 200, V2),
+        ("GET /v1/secret/data/app", 200, r#"{"data":{"data":{"a":"2"},"metadata":{"version":2}}}"#),
+        ("GET /v1/secret/data/app?version=1", 200, r#"{"data":{"data":{"a":"1"},"metadata":{"version":1}}}"#),
+    ]);
+    let policy = ran(&fake, &["kv", "rollback", "-version=1", "-output-policy", "secret/app"]).out;
+    assert_eq!(policy, "path \"secret/data/app\" {\n  capabilities = [\"read\", \"create\", \"update\"]\n}\n");
+}
+
 #[test]
 fn a_rewriting_patch_wraps_only_its_end() {
     let fake = Fake::answering(&[
@@ -198,6 +236,16 @@ fn proxies_from_the_environment() {
     assert!(fake.seen().is_empty());
 }
 
+/// Once the token was made and told to nobody.
+#[test]
+fn a_token_that_cannot_be_stored_is_shown() {
+    let fake = Fake::answering(&[("PUT /v1/auth/userpass/login/ann", 200, r#"{"auth":{"client_token":"hvs.ann"}}"#)]);
+    let words = ["login", "-no-print", "-method=userpass", "username=ann", "password=pw"];
+    let ran = ran_at(&fake, &words, "", "");
+    assert!(ran.code == 2 && ran.out.contains("hvs.ann"), "{}{}", ran.out, ran.err);
+    assert!(ran.err.starts_with("Error storing token: HOME is not set\nAuthentication was successful"), "{}", ran.err);
+}
+
 #[test]
 fn a_name_given_twice_is_nobodys() {
     let fake = Fake::answering(NONE);
@@ -257,6 +305,26 @@ fn lockouts_are_tuned() {
     assert!(fake.seen()[0].contains(want));
     assert_eq!(ran(&fake, &["secrets", "tune", "-allowed-managed-keys=a,b", "kv"]).code, 0);
     assert!(fake.seen()[0].contains(r#"{"allowed_managed_keys":["a","b"]}"#));
+}
+
+/// Once a disk that was full cut the only copy of a policy in two.
+#[test]
+fn a_policy_is_laid_out_beside_itself() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    let fake = Fake::answering(NONE);
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("p.hcl"), folder.path().join("link"));
+    std::fs::write(&file, "path \"a\" { }").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("p.hcl", &link).unwrap();
+    let before = std::fs::metadata(&file).unwrap();
+    assert_eq!(ran(&fake, &["policy", "fmt", link.to_str().unwrap()]).code, 0);
+    let after = std::fs::metadata(&file).unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "path \"a\" {}\n");
+    assert_ne!(after.ino(), before.ino(), "it is another file");
+    assert_eq!(after.mode(), before.mode());
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no draft is left");
 }
 
 /// Once a token could be given to these commands only where `ps` shows it.

@@ -264,6 +264,9 @@ fn entries_are_copied_and_moved() {
     let want = "Success! Copied secret/data/app to: secret/data/team/app\n";
     assert_eq!((copied.code, copied.out.as_str()), (0, want), "{}", copied.err);
     assert_eq!(fake.seen()[1], r#"POST /v1/secret/copy/app {"to":"team/app"} [x-vault-token: tok]"#);
+    // Once the copy lay where no command could reach it.
+    assert_eq!(ran(&fake, &["kv", "copy", "secret/app", "secret//team//app"]).out, want);
+    assert!(fake.seen()[1].contains(r#"{"to":"team/app"}"#));
     let moved = ran(&fake, &["kv", "move", "-mount=secret", "app", "secret/app"]);
     assert!(moved.code == 0 && moved.err.contains("* mind it"), "{}", moved.err);
     assert_eq!(fake.seen()[1], r#"POST /v1/secret/move/app {"to":"secret/app"} [x-vault-token: tok]"#);
@@ -339,6 +342,17 @@ fn login_remembers_the_token() {
     let unstored = ran_at(&fake, &["login", "-no-store", "-format=json", "-"], "hvs.other\n", home);
     assert!(unstored.out.contains("\"client_token\": \"hvs.other\"") && unstored.err.contains("not stored"));
     assert!(fake.seen()[1].contains("[x-vault-token: hvs.other]"));
+    // Once the name of the file was sent as the token.
+    let held = std::path::Path::new(home).join("held");
+    std::fs::write(&held, "hvs.held\n").unwrap();
+    let held = format!("token=@{}", held.display());
+    for (word, input, sent) in
+        [(held.as_str(), "", "hvs.held"), (&held[6..], "", "hvs.held"), ("token=-", "hvs.typed\n", "hvs.typed")]
+    {
+        fake.seen();
+        assert_eq!(ran_at(&fake, &["login", "-no-store", "-no-print", word], input, home).code, 0, "{word}");
+        assert!(fake.seen()[0].contains(&format!("[x-vault-token: {sent}]")), "{word}");
+    }
     assert!(!file.exists());
     assert_eq!(ran_at(&fake, &["login", "-no-print", "hvs.other"], "", home).out, "");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "hvs.other");

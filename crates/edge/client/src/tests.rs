@@ -172,6 +172,20 @@ async fn silence_is_limited() {
     assert!(matches!(error, ClientError::Timeout { .. }));
 }
 
+/// Once the server took such certificates and our own client could not show one.
+#[test]
+fn a_client_certificate_may_be_of_version_1() {
+    let made = |name: &str| Some((concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/").to_owned() + name).into());
+    let client = |cert: &str, key: &str| {
+        let mut config = Config::new("https://127.0.0.1:1".parse().unwrap());
+        (config.tls.client_cert, config.tls.client_key) = (made(cert), made(key));
+        Client::new(config).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(client("client-v1.pem", "client-v1-key.pem"), Ok(()));
+    let told = client("far-server.pem", "client-v1-key.pem").unwrap_err();
+    assert!(told.contains("far-server.pem") && told.contains("KeyMismatch"), "{told}");
+}
+
 #[tokio::test]
 async fn unix_sockets() {
     let path = std::env::temp_dir().join(format!("bulla-client-{}.sock", std::process::id()));
@@ -188,4 +202,7 @@ async fn unix_sockets() {
     assert_eq!(secret.field("a"), Some(&Json::int(1)));
     assert!(seen.lock().unwrap()[0].starts_with("GET /v1/x HTTP/1.1"));
     std::fs::remove_file(path).unwrap();
+    // The URL is the same for all sockets.
+    let told = client(&address).send(&Request::get("x").once()).await.unwrap_err().to_string();
+    assert!(told.contains(&address["unix://".len()..]), "{told}");
 }

@@ -3,11 +3,13 @@
 use std::{path::Path, sync::Arc};
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, InconsistentKeys, OtherError, RootCertStore,
+    SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     client::{WebPkiServerVerifier, verify_server_name},
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     server::ParsedCertificate,
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
 
@@ -19,7 +21,7 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, Client
         .with_safe_default_protocol_versions()
         .map_err(|e| refused("protocol versions", e))?;
     let builder = if options.skip_verify {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(Arc::clone(&provider))))
     } else {
         let (roots, named) = roots(options)?;
         let verifier = OwnAuthority::new(roots, named, &provider)?;
@@ -30,11 +32,27 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, Client
         (Some(cert), Some(key)) => {
             let chain = certificates(cert)?;
             let key = PrivateKeyDer::from_pem_file(key).map_err(|e| unusable(key, e))?;
-            builder.with_client_auth_cert(chain, key).map_err(|e| unusable(cert, e))
+            let own = own_certificate(chain, key, &provider).map_err(|e| unusable(cert, e))?;
+            Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own))))
         }
         (Some(one), None) | (None, Some(one)) => {
             Err(unusable(one, "a client certificate and its key must both be given"))
         }
+    }
+}
+
+/// Version 1 has nothing but a key and names, which is all that a client needs, and the library parses no such
+/// certificate: whether its key fits shows at the handshake.
+fn own_certificate(
+    chain: Certificates,
+    key: PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, Error> {
+    let own = CertifiedKey::new(chain, provider.key_provider.load_private_key(key)?);
+    match own.keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(own),
+        Err(error) if parsing_failed_with(&error, &webpki::Error::UnsupportedCertVersion) => Ok(own),
+        Err(error) => Err(error),
     }
 }
 
@@ -115,8 +133,13 @@ impl OwnAuthority {
 }
 
 fn is_authoritys(error: &Error) -> bool {
+    parsing_failed_with(error, &webpki::Error::CaUsedAsEndEntity)
+}
+
+/// What the library that reads certificates has no word of its own for.
+fn parsing_failed_with(error: &Error, why: &webpki::Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else { return false };
-    matches!(cause.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+    cause.downcast_ref() == Some(why)
 }
 
 impl ServerCertVerifier for OwnAuthority {

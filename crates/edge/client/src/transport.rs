@@ -176,7 +176,10 @@ fn tcp(http_only: bool) -> HttpConnector {
 }
 
 async fn send_on_socket(socket: &Path, request: http::Request<Full<Bytes>>) -> Result<Response<Incoming>, Broken> {
-    let stream = UnixStream::connect(socket).await.map_err(|e| unsent(&e))?;
+    let stream = UnixStream::connect(socket).await.map_err(|e| {
+        let broken = unsent(&e);
+        Broken { why: format!("{}: {}", socket.display(), broken.why), ..broken }
+    })?;
     // Straight on a connection hyper writes the whole URI as the target; a server wants path and query there.
     let (mut parts, body) = request.into_parts();
     parts.headers.insert(header::HOST, HeaderValue::from_static("localhost"));

@@ -113,8 +113,7 @@ async fn open_unix(path: &Path, owner: &UnixOwner) -> Result<Acceptor, ListenErr
 
 fn set_owner(path: &Path, owner: &UnixOwner) -> Result<(), ListenError> {
     let fail = |cause| ListenError::Owner { path: path.to_owned(), cause };
-    let user = owner.user.as_deref().map(|name| number_of(name, "/etc/passwd")).transpose()?;
-    let group = owner.group.as_deref().map(|name| number_of(name, "/etc/group")).transpose()?;
+    let (user, group) = owner.numbers()?;
     if user.is_some() || group.is_some() {
         std::os::unix::fs::chown(path, user, group).map_err(fail)?;
     }
@@ -122,6 +121,18 @@ fn set_owner(path: &Path, owner: &UnixOwner) -> Result<(), ListenError> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fail)?;
     }
     Ok(())
+}
+
+impl UnixOwner {
+    /// Of user and group, as far as they are named.
+    ///
+    /// # Errors
+    /// One of them is not there.
+    pub fn numbers(&self) -> Result<(Option<u32>, Option<u32>), ListenError> {
+        let user = self.user.as_deref().map(|name| number_of(name, "/etc/passwd")).transpose()?;
+        let group = self.group.as_deref().map(|name| number_of(name, "/etc/group")).transpose()?;
+        Ok((user, group))
+    }
 }
 
 /// A user's or group's number, from itself or from the third column of the system's table.

@@ -24,7 +24,10 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         let (default, max) = (default.0, max.0);
         return unfit(format!("`default_lease_ttl` ({default} s) must not be above `max_lease_ttl` ({max} s)"));
     }
-    for block in &config.audit {
+    for (number, block) in config.audit.iter().enumerate() {
+        if config.audit[..number].iter().any(|other| other.path == block.path) {
+            return unfit(format!("there is more than one audit device at `{}`", block.path));
+        }
         let (path, request) = wiring::audit_device(block);
         if let Err(error) = request.check_declared() {
             return unfit(format!("audit device `{} {path}`: {error}", block.kind));

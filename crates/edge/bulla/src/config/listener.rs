@@ -6,6 +6,7 @@ use super::top::{Place, nanos};
 use bulla_core::Redact;
 use bulla_hcl::{Block, Object};
 use bulla_http::{Address, ClientCertificates, CustomHeaders, Settings, TlsSettings, TlsVersion, UnixOwner};
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 /// Keys that are known and have no effect.
@@ -144,9 +145,9 @@ impl Reader<'_> {
 fn address(reader: &Reader<'_>, block: &Block<'_>) -> Result<Address, ConfigError> {
     match block.labels.concat().as_str() {
         "tcp" => {
-            let text = reader.text("address")?.unwrap_or_else(|| "127.0.0.1:8200".into());
-            let has_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-            Ok(Address::Tcp(if has_port { text } else { format!("{text}:8200") }))
+            let text = reader.text("address")?.unwrap_or_else(|| "127.0.0.1".into());
+            let text = with_port(&text).map_err(|problem| reader.place.at(reader.line("address"), problem))?;
+            Ok(Address::Tcp(text))
         }
         "unix" => {
             let line = block.pos.line;
@@ -160,6 +161,23 @@ fn address(reader: &Reader<'_>, block: &Block<'_>) -> Result<Address, ConfigErro
         other => Err(reader.place.at(block.pos.line, format!("unknown listener `{other}`; there are tcp and unix"))),
     }
 }
+
+/// With the usual port, unless it names one.
+fn with_port(address: &str) -> Result<String, String> {
+    if let Ok(bare) = address.parse::<Ipv6Addr>() {
+        return Ok(format!("[{bare}]:{PORT}"));
+    }
+    match address.rsplit_once(':') {
+        // The colons of an IPv6 address stand in brackets.
+        Some((_, port)) if !port.ends_with(']') => match port.parse::<u16>() {
+            Ok(_) => Ok(address.to_owned()),
+            Err(_) => Err(format!("`address` must be host:port, and `{port}` is no port")),
+        },
+        _ => Ok(format!("{address}:{PORT}")),
+    }
+}
+
+const PORT: u16 = 8200;
 
 /// A socket of the file system (`is_local`) needs none, since nobody listens in on it.
 fn tls(reader: &Reader<'_>, line: u32, is_local: bool) -> Result<Option<TlsSettings>, ConfigError> {

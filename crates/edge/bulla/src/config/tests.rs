@@ -69,6 +69,43 @@ fn json_with_the_same_key_twice() {
     assert_eq!(owner.mode, Some(0o640));
 }
 
+/// Once the last one counted in silence, and the server began an empty store there.
+#[test]
+fn two_stores_are_a_mistake() {
+    for text in [
+        "storage \"inmem\" {}\nstorage \"disk\" { path = \"/d\" }",
+        "{\"storage\": {\"inmem\": {}},\n\"storage\": {\"disk\": {\"path\": \"/d\"}}}",
+        "storage \"inmem\" {}\nbackend \"inmem\" {}",
+    ] {
+        assert_eq!(problem(text), "f.hcl: line 2: there is more than one storage; a server has one");
+    }
+    let mut config = parse("storage \"inmem\" {}").unwrap();
+    read::parse(&mut config, "g.hcl", "storage \"disk\" { path = \"/d\" }").unwrap();
+    assert_eq!(config.storage, Some(Storage::Disk("/d".into())), "that of a later file counts");
+}
+
+#[test]
+fn addresses_without_a_port_get_the_usual_one() {
+    let address = |text: &str| {
+        let config = parse(&format!("listener \"tcp\" {{\n address = \"{text}\"\n tls_disable = true\n}}"));
+        config.map(|config| config.listeners[0].address.clone()).map_err(|error| error.to_string())
+    };
+    for (text, want) in [
+        ("", "127.0.0.1:8200"),
+        ("0.0.0.0", "0.0.0.0:8200"),
+        ("localhost:1", "localhost:1"),
+        (":80", ":80"),
+        ("[::1]", "[::1]:8200"),
+        ("[::1]:80", "[::1]:80"),
+        ("::1", "[::1]:8200"),
+    ] {
+        assert_eq!(address(text), Ok(Address::Tcp(want.to_owned())), "{text}");
+    }
+    for (text, port) in [("127.0.0.1:99999", "99999"), ("localhost:http", "http"), ("localhost:", "")] {
+        assert_eq!(address(text), Err(format!("f.hcl: line 2: `address` must be host:port, and `{port}` is no port")));
+    }
+}
+
 #[test]
 fn tls_options() {
     let tls = |more: &str| {
@@ -320,6 +357,12 @@ fn settings_that_cannot_be_honoured() {
         ("default_lease_ttl = \"3601s\"\nmax_lease_ttl = \"1h\"", "max_lease_ttl"),
         ("default_lease_ttl = \"769h\"", "max_lease_ttl"),
         ("audit \"nosuch\" \"a\" {}", "nosuch"),
+        // Once both were written, and one of them was listed.
+        (
+            "audit \"file\" \"a\" { options = { file_path = \"/a\" } }\n\
+             audit \"file\" \"a/\" { options = { file_path = \"/b\" } }",
+            "more than one audit device at `a/`",
+        ),
     ] {
         let problem = check(bad).err().unwrap_or_else(|| panic!("taken: {bad}")).to_string();
         assert!(problem.contains(word), "{bad}: {problem}");

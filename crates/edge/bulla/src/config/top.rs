@@ -67,11 +67,7 @@ pub(super) fn apply(config: &mut Config, file: &str, body: &Object) -> Result<()
         top_item(config, place, item)?;
     }
     scalars(config, place, body)?;
-    for name in ["storage", "backend"] {
-        for block in body.blocks(name, 1).map_err(|e| place.wrong(&e))? {
-            config.storage = Some(storage(place, &block)?);
-        }
-    }
+    stores(config, place, body)?;
     for block in body.blocks("listener", 1).map_err(|e| place.wrong(&e))? {
         let settings = listener::parse(place, &block, &mut config.warnings)?;
         config.listeners.push(settings);
@@ -167,6 +163,20 @@ fn scalars(config: &mut Config, place: Place<'_>, body: &Object) -> Result<(), C
         if let Some(value) = body.boolean(name).map_err(|e| place.wrong(&e))? {
             *slot = value;
         }
+    }
+    Ok(())
+}
+
+/// A later file may name another store; within one file that is a mistake, and the wrong one would be a store without
+/// anybody's secrets.
+fn stores(config: &mut Config, place: Place<'_>, body: &Object) -> Result<(), ConfigError> {
+    let mut found = body.blocks("storage", 1).map_err(|e| place.wrong(&e))?;
+    found.extend(body.blocks("backend", 1).map_err(|e| place.wrong(&e))?);
+    if let [_, second, ..] = found.as_slice() {
+        return Err(place.at(second.pos.line, "there is more than one storage; a server has one"));
+    }
+    if let Some(block) = found.first() {
+        config.storage = Some(storage(place, block)?);
     }
     Ok(())
 }

@@ -40,6 +40,7 @@ fn listener(settings: &Settings, running: Option<u32>, is_taken: bool, held: &mu
         Address::Unix { path, .. } => (format!("unix {}", path.display()), socket(path, running)),
     };
     let mut parts = vec![place];
+    parts.extend(owner(&settings.address));
     match &settings.tls {
         Some(tls) => parts.extend(certificate::checks(settings, tls)),
         None => parts.push(plain(&settings.address)),
@@ -152,6 +153,13 @@ fn socket(path: &Path, running: Option<u32>) -> Check {
         SocketPlace::Leftover => Check::fine(name, "left over; a server replaces it"),
         SocketPlace::Free => Check::fine(name, "can be made"),
     }
+}
+
+/// Nothing to say where there is no owner, or one that is known.
+fn owner(address: &Address) -> Option<Check> {
+    let Address::Unix { owner, .. } = address else { return None };
+    let problem = owner.numbers().err()?;
+    Some(Check::broken("Owner", problem.to_string(), "Correct `socket_user` or `socket_group`, or make the account."))
 }
 
 fn socket_in_use(name: &str, running: Option<u32>) -> Check {

@@ -77,6 +77,22 @@ fn foreign_folders_and_taken_ports() {
     assert_eq!((check.verdict, verdict(&check, "Check Storage")), (Verdict::Fine, Verdict::Skipped));
 }
 
+/// Once all was well with a socket that a server could not give away.
+#[test]
+fn owners_that_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |owner: &str| {
+        let text = format!("storage \"inmem\" {{}}\nlistener \"unix\" {{\n address = \"FOLDER/s\"\n {owner}\n}}");
+        diagnose(folder.path(), &text, &["system", "storage"])
+    };
+    for owner in ["socket_user = \"no-such-user\"", "socket_group = \"no-such-group\""] {
+        let check = with(owner);
+        assert!(part(&check, "Owner").unwrap().message.contains("no-such-"), "{check:#?}");
+        assert_eq!(check.verdict, Verdict::Broken);
+    }
+    assert!(part(&with("socket_user = \"root\"\n socket_mode = \"600\""), "Owner").is_none());
+}
+
 #[test]
 fn certificates() {
     let folder = tempfile::tempdir().unwrap();

@@ -258,6 +258,7 @@ fn rollback(ctx: &mut Ctx) -> Done {
     let old = old.ok_or_else(|| Failure::remote(format!("No data found at {path} for version {version}")))?;
     // The check keeps a write that happened in between.
     let request = Request::put(&path, &body(old, Some(current)));
+    ctx.dry_run_after(Some(&Request::get(&path)), &request)?;
     match ctx.write(&format!("Error writing data to {path}"), request)? {
         Some(secret) => ctx.show(&secret),
         None => written_to(ctx, &path),

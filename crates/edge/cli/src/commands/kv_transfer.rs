@@ -5,7 +5,7 @@
 
 use bulla_client::{Json, Request};
 
-use super::{kv_place::place, tidy};
+use super::kv_place::place;
 use crate::{
     command::{Command, Kind, Run},
     context::Ctx,
@@ -64,8 +64,13 @@ fn relocate(ctx: &mut Ctx) -> Done {
     transfer(ctx, &Way { area: "move", noun: "Move", doing: "moving", done: "Moved" })
 }
 
+/// As a path of a request is spelled: an entry with doubled slashes in its name could be reached by no command.
+fn one_spelling(path: &str) -> String {
+    path.trim().split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+}
+
 fn transfer(ctx: &mut Ctx, way: &Way) -> Done {
-    let target = tidy(ctx.arg(1)).to_owned();
+    let target = one_spelling(ctx.arg(1));
     let is_below = ctx.flags.filled("mount").is_some();
     let place = place(ctx)?.versioned_for(way.noun)?;
     let to = if is_below { Some(target.as_str()) } else { place.below(&target) };

@@ -7,6 +7,7 @@ use super::{generic::data_from, tidy};
 use crate::{
     command::{Command, Kind, MANY, Run, seen_words},
     context::Ctx,
+    data,
     failure::{Done, Failure, said},
     flags::Flag,
     output, token_file,
@@ -20,7 +21,7 @@ pub static COMMANDS: &[Command] = &[
         help: seen_words!(
             "With -method=userpass, ldap, okta or radius the words username= and password= are sent to the method's \
              login path; a missing password is asked for. Other methods get all words as they are. Without a method \
-             the word is a token, asked for if missing; - reads it from standard input."
+             the word is a token, asked for if missing; - reads it from standard input, @FILE from a file."
         ),
         words: (0, MANY),
         flags: &[
@@ -64,8 +65,8 @@ fn login(ctx: &mut Ctx) -> Done {
         ctx.ui.once_only();
     }
     let stored = !only && !ctx.flags.on("no-store");
-    if stored {
-        store(ctx, auth)?;
+    if stored && let Err(failure) = store(ctx, auth) {
+        return not_stored(ctx, &secret, &failure);
     }
     if only {
         return ctx.show_value(&auth.value("client_token"));
@@ -83,8 +84,10 @@ fn login(ctx: &mut Ctx) -> Done {
 fn by_token(ctx: &mut Ctx) -> Result<Secret, Failure> {
     let token = match ctx.args.as_slice() {
         [] => ctx.ask_hidden("Token (will be hidden): ")?,
-        [dash] if dash == "-" => ctx.ui.input().map_err(Failure::local)?,
-        [word] => Zeroizing::new(word.strip_prefix("token=").unwrap_or(word).to_owned()),
+        [word] => {
+            let value = word.strip_prefix("token=").unwrap_or(word);
+            Zeroizing::new(data::value_of(value, &mut ctx.ui).map_err(Failure::local)?)
+        }
         _ => return Err(Failure::local("Too many arguments (expected 0-1)")),
     };
     let token = Token::parse(&token).ok_or_else(|| Failure::local("A token must be passed to login"))?;
@@ -174,6 +177,17 @@ fn store(ctx: &mut Ctx, auth: &Auth) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// The login has made a token, which nobody else will name.
+fn not_stored(ctx: &mut Ctx, secret: &Secret, failure: &Failure) -> Done {
+    let text = "Authentication was successful, but the token was not stored. It is shown below.";
+    ctx.ui.warn(&format!("{}\n{text}\n", failure.text));
+    ctx.show(secret)?;
+    Ok(NOT_STORED)
+}
+
+/// Exit code of a login whose token is not where the next command looks for it.
+const NOT_STORED: u8 = 2;
 
 fn tell(ctx: &mut Ctx, stored: bool) {
     let (name, prefix) = (ctx.program.name(), ctx.program.prefix());

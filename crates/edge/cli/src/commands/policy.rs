@@ -1,5 +1,12 @@
 //! `policy list`, `read`, `write`, `delete`, `fmt`.
 
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
 use bulla_client::{Json, Request};
 
 use crate::{
@@ -55,8 +62,7 @@ fn write(ctx: &mut Ctx) -> Done {
     let text = if file == "-" {
         ctx.ui.input().map_err(Failure::local)?.to_string()
     } else {
-        std::fs::read_to_string(&file)
-            .map_err(|e| Failure::remote(format!("Error opening policy file: {file}: {e}")))?
+        fs::read_to_string(&file).map_err(|e| Failure::remote(format!("Error opening policy file: {file}: {e}")))?
     };
     let request = Request::put(&format!("sys/policies/acl/{name}"), &Json::object([("policy", Json::text(text))]));
     ctx.send("Error uploading policy", request)?;
@@ -73,11 +79,27 @@ fn delete(ctx: &mut Ctx) -> Done {
 
 fn fmt(ctx: &mut Ctx) -> Done {
     let file = ctx.arg(0).to_owned();
-    let text = std::fs::read_to_string(&file).map_err(|e| Failure::local(format!("Error reading {file}: {e}")))?;
+    let text = fs::read_to_string(&file).map_err(|e| Failure::local(format!("Error reading {file}: {e}")))?;
     let laid_out = bulla_hcl::fmt(&text).map_err(|e| Failure::local(format!("failed to parse policy: {e}")))?;
-    std::fs::write(&file, laid_out).map_err(|e| Failure::local(format!("Error writing {file}: {e}")))?;
+    replace(Path::new(&file), &laid_out).map_err(|e| Failure::local(format!("Error writing {file}: {e}")))?;
     ctx.ui.say(&format!("Success! Formatted policy: {file}"));
     Ok(0)
+}
+
+/// Puts a new text in a file's place in one step: on a full disk the old one is still there. Mode and link stay.
+fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let file = fs::canonicalize(file)?;
+    // Whoever may not write the file shall not replace it either.
+    let old = fs::OpenOptions::new().write(true).open(&file)?.metadata()?;
+    let mut draft = file.clone().into_os_string();
+    draft.push(format!(".{}.tmp", std::process::id()));
+    let mut open = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = open.write_all(text.as_bytes()).and_then(|()| open.set_permissions(old.permissions()));
+    let done = written.and_then(|()| open.sync_all()).and_then(|()| fs::rename(&draft, &file));
+    if done.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    done
 }
 
 /// Policy names are lower case on the server.

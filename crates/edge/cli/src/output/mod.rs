@@ -20,7 +20,6 @@ pub enum Format {
     Json,
     Yaml,
     Raw,
-    Pretty,
 }
 
 impl Format {
@@ -30,7 +29,6 @@ impl Format {
             "json" => Self::Json,
             "yaml" | "yml" => Self::Yaml,
             "raw" => Self::Raw,
-            "pretty" => Self::Pretty,
             _ => return None,
         })
     }

@@ -17,7 +17,8 @@ fn write(out: &mut String, value: &Json, level: usize) {
                 if i > 0 {
                     indent(out, level);
                 }
-                out.push_str(&scalar(name, level));
+                // A block has no place before a colon.
+                out.push_str(&if name.contains('\n') { quoted(name) } else { scalar(name, level) });
                 out.push(':');
                 write_member(out, value, level);
             }
@@ -70,15 +71,32 @@ fn leaf(value: &Json, level: usize) -> String {
 }
 
 fn scalar(text: &str, level: usize) -> String {
-    let plain_characters = text.chars().all(|c| !c.is_control() && c != '\u{feff}');
-    if text.contains('\n') && text.chars().all(|c| c == '\n' || !c.is_control()) && !text.starts_with([' ', '\n']) {
+    if text.contains('\n') && !text.contains(|c| c != '\n' && is_special(c)) && !text.starts_with([' ', '\n']) {
         return block(text, level);
     }
-    if !plain_characters || means_something_else(text) {
-        // JSON's quoting is YAML's
-        return Json::text(text).compact();
+    if text.contains(is_special) || means_something_else(text) {
+        return quoted(text);
     }
     if needs_quotes(text) { format!("'{}'", text.replace('\'', "''")) } else { text.to_owned() }
+}
+
+/// What YAML ends lines at, or does not take at all unless it is escaped.
+fn is_special(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// JSON's quoting is YAML's, but for what JSON may leave as it is.
+fn quoted(text: &str) -> String {
+    let json = Json::text(text).compact();
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_special(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn block(text: &str, level: usize) -> String {
@@ -106,6 +124,19 @@ fn means_something_else(text: &str) -> bool {
         || bare.replace('_', "").parse::<f64>().is_ok() && bare.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         || ["0x", "0o", "0b"].iter().any(|p| bare.starts_with(p))
         || looks_like_time(text)
+        || is_sexagesimal(bare)
+}
+
+/// `12:30:45` and `190:20:30.15`, numbers of YAML 1.1.
+fn is_sexagesimal(text: &str) -> bool {
+    let Some((whole, rest)) = text.split_once(':') else { return false };
+    let (sixtieths, fraction) = rest.split_once('.').unwrap_or((rest, ""));
+    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let is_sixtieth = |part: &str| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
+    whole.starts_with(|c: char| c.is_ascii_digit())
+        && is_number(whole)
+        && is_number(fraction)
+        && sixtieths.split(':').all(is_sixtieth)
 }
 
 fn looks_like_time(text: &str) -> bool {
@@ -156,13 +187,23 @@ mod tests {
             ("it's", "it's"),
             ("1.5", "\"1.5\""),
             ("1h", "1h"),
+            ("12:30:45", "\"12:30:45\""),
+            ("-190:20:30.15", "\"-190:20:30.15\""),
+            ("1:99", "1:99"),
+            ("127.0.0.1:8200", "127.0.0.1:8200"),
             ("2026-11-24T16:16:42Z", "\"2026-11-24T16:16:42Z\""),
             ("a\tb", "\"a\\tb\""),
             ("-x", "-x"),
             ("- x", "'- x'"),
+            // Once half of a value was a comment, and a whole document was none.
+            ("a\u{2028}#b", "\"a\\u2028#b\""),
+            ("a\n\u{2029}", "\"a\\n\\u2029\""),
+            ("\u{7f}\u{85}\u{feff}", "\"\\u007f\\u0085\\ufeff\""),
         ] {
             assert_eq!(scalar(text, 0), want);
         }
         assert_eq!(yaml(&Json::object([("k", Json::text("a\nb\n"))])), "k: |\n  a\n  b");
+        // A block has no place before a colon.
+        assert_eq!(yaml(&Json::object([("a\nb", Json::Null)])), "\"a\\nb\": null");
     }
 }
