@@ -245,7 +245,7 @@ impl<'a> Attempt<'a> {
         if caller.is_none() && access != Access::Public {
             return Err(self.unauthenticated().into());
         }
-        let operation = self.operation(known.routed.as_ref()).await?;
+        let operation = self.operation(known.routed.as_ref(), caller.as_deref()).await?;
         known.operation = Some(operation);
         let permit = match (&caller, access) {
             (_, Access::Public) | (None, _) => None,
@@ -300,12 +300,14 @@ impl<'a> Attempt<'a> {
     }
 
     /// A write to something that is not there yet is a `create`.
-    async fn operation(&self, routed: Option<&Routed>) -> Result<Operation, Refused> {
+    async fn operation(&self, routed: Option<&Routed>, caller: Option<&Caller>) -> Result<Operation, Refused> {
         let asked = self.request.operation;
         let Some(routed) = routed.filter(|_| asked == Operation::Update && !self.request.help) else {
             return Ok(if self.request.help { Operation::Help } else { asked });
         };
-        let view = View::new(&self.txn, routed.mount.record.uuid);
+        let own =
+            caller.filter(|_| routed.mount.record.kind == "cubbyhole").map(|caller| caller.token.record.cubbyhole);
+        let view = View::new(&self.txn, own.unwrap_or(routed.mount.record.uuid));
         let there = routed.exists(view).await?;
         Ok(if there { Operation::Update } else { Operation::Create })
     }

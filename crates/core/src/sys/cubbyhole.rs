@@ -17,7 +17,10 @@ pub fn routes() -> Vec<Route<SysCtx>> {
     vec![
         Route::token("{path..?}")
             .help("The token's own store.", "Goes with the token.")
-            .exists(|_view, _p: PathParams| async { Ok(true) })
+            // The view is of the caller's own. What cannot be there is for the handler to say.
+            .exists(|own, p: PathParams| async move {
+                Ok(p.path.is_empty() || p.path.ends_with('/') || own.exists(&p.path).await?)
+            })
             .read(read)
             .update(write)
             .delete(delete)
@@ -72,4 +75,43 @@ async fn delete(ctx: SysCtx, params: PathParams) -> Answer {
 
 async fn list(ctx: SysCtx, params: PathParams) -> Answer {
     Reply::keys(&own(&ctx)?.list(params.path.trim_end_matches('/'), &Page::default()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use crate::testing::Server;
+    use crate::{CoreConfig, ErrorKind};
+    use bulla_types::Operation::Update;
+    use serde_json::json;
+
+    /// Every write counted as a change: who was granted `create` alone could write nothing, who was granted `update` alone
+    /// everything.
+    #[tokio::test]
+    async fn a_new_name_asks_for_create_and_one_that_is_there_for_update() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        let with = async |capability: &str| {
+            let rule = format!("path \"cubbyhole/*\" {{ capabilities = [\"{capability}\"] }}");
+            server.write("sys/policies/acl/p", json!({ "policy": rule })).await.ok();
+        };
+        with("create").await;
+        let body = json!({ "policies": "p", "no_default_policy": true });
+        let (one, other) = (
+            server.write("auth/token/create", body.clone()).await.token(),
+            server.write("auth/token/create", body).await.token(),
+        );
+        let write = async |token: &str, name: &str| {
+            server.call_as(Some(token), Update, &format!("cubbyhole/{name}"), json!({ "k": "v" })).await.refused
+        };
+        assert_eq!(write(&one, "a").await, None);
+        assert_eq!(write(&one, "a").await, Some(ErrorKind::Denied));
+        // What one token keeps is nothing to another.
+        assert_eq!(write(&other, "a").await, None);
+        with("update").await;
+        assert_eq!(write(&one, "a").await, None);
+        assert_eq!(write(&one, "b").await, Some(ErrorKind::Denied));
+        let batch = json!({ "policies": "p", "no_default_policy": true, "type": "batch" });
+        let batch = server.write("auth/token/create", batch).await.token();
+        assert!(write(&batch, "a").await.is_some());
+    }
 }
