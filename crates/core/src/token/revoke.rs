@@ -128,7 +128,7 @@ mod tests {
         let rules = r#"path "auth/token/*" { capabilities = ["update", "read"] }"#;
         server.write("sys/policies/acl/tree", json!({ "policy": rules })).await.ok();
         let body = json!({ "policies": "tree", "no_default_policy": true });
-        for path in ["auth/token/revoke", "auth/token/revoke-accessor"] {
+        for path in ["auth/token/revoke", "auth/token/revoke-accessor", "auth/token/revoke-orphan"] {
             let made = server.write("auth/token/create", body.clone()).await.auth.unwrap();
             let (token, accessor) = (made.client_token, made.accessor);
             let (counting, mut count) = tokio::sync::mpsc::unbounded_channel();
@@ -152,16 +152,20 @@ mod tests {
                 count.recv().await.unwrap();
             }
             server.write(path, json!({ "token": token, "accessor": accessor })).await.ok();
+            let orphans = path.ends_with("orphan");
+            let mut left = 1;
             for maker in makers {
                 for child in maker.await.unwrap() {
                     let told = server.call_as(Some(&child), Read, "auth/token/lookup-self", json!({})).await;
-                    assert!(told.refused.is_some(), "{path}");
+                    assert_eq!(told.refused.is_none(), orphans, "{path}");
+                    left += usize::from(orphans);
                 }
             }
+            let told = server.call_as(Some(&token), Read, "auth/token/lookup-self", json!({})).await;
+            assert!(told.refused.is_some(), "{path}");
+            let accessors = async || server.call(List, "auth/token/accessors", json!({})).await.ok()["keys"].clone();
             let cleared = async {
-                while server.call(List, "auth/token/accessors", json!({})).await.ok()["keys"].as_array().unwrap().len()
-                    > 1
-                {
+                while accessors().await.as_array().unwrap().len() != left {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             };

@@ -285,7 +285,7 @@ async fn revoke_orphan(ctx: SysCtx, params: TokenParams) -> Answer {
     let Some(record) = store.live(&hash, &ctx.state.mounts, ctx.now()).await? else {
         return Err(EngineError::bad("token to revoke not found"));
     };
-    revoke_alone(&store, hash, &record, ctx.now()).await?;
+    revoke_alone(&store, hash, &record, ctx.now(), ctx.contention).await?;
     Ok(Reply::none())
 }
 
