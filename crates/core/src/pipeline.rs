@@ -45,6 +45,14 @@ use std::time::Duration;
 const SIDE_BY_SIDE: usize = 4;
 /// Runs altogether; even alone, background work can still collide.
 const ATTEMPTS: usize = 64;
+/// How often a request has collided with others so far. What can be done in two ways is done in the one that reads little
+/// once it has been often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contention {
+    Low,
+    High,
+}
+
 /// From a durable change of the mounts to the new table.
 const PUBLISHING: Duration = Duration::from_millis(1);
 
@@ -89,7 +97,8 @@ async fn until_no_conflict(core: &Arc<Core>, pass: Pass<Unsealed>, request: &Arc
         if turn == SIDE_BY_SIDE {
             alone = Some(core.alone.lock().await);
         }
-        let attempt = match Attempt::begin(core, &pass, request) {
+        let contention = if alone.is_some() { Contention::High } else { Contention::Low };
+        let attempt = match Attempt::begin(core, &pass, request, contention) {
             Ok(attempt) => attempt,
             Err(error) => {
                 return Done { answer: record::unrecorded(refusal::of_barrier(&error, &request.id)), seals: false };
@@ -117,6 +126,7 @@ struct Attempt<'a> {
     generation: Generation,
     txn: Arc<Txn>,
     now: Time,
+    contention: Contention,
     effects: Arc<Mutex<Vec<Effect>>>,
     handed_out: HandedOut,
 }
@@ -131,7 +141,12 @@ pub struct Known {
 }
 
 impl<'a> Attempt<'a> {
-    fn begin(core: &'a Arc<Core>, pass: &'a Pass<Unsealed>, request: &'a Arc<Request>) -> Result<Self, BarrierError> {
+    fn begin(
+        core: &'a Arc<Core>,
+        pass: &'a Pass<Unsealed>,
+        request: &'a Arc<Request>,
+        contention: Contention,
+    ) -> Result<Self, BarrierError> {
         // The state before the snapshot: a change is durable before it is published, so what the state knows is there.
         let state = pass.owner().state.load_full();
         let generation = pass.owner().policies_now();
@@ -144,6 +159,7 @@ impl<'a> Attempt<'a> {
             generation,
             txn,
             now: core.clock.now(),
+            contention,
             effects: Arc::default(),
             handed_out: HandedOut::new(core),
         })
@@ -328,7 +344,7 @@ impl<'a> Attempt<'a> {
             let store = TokenStore(&self.txn);
             let Some(mut record) = store.get(&caller.token.hash).await? else { return Ok(()) };
             if left <= 1 {
-                revoke_tree(&self.txn, caller.token.hash, self.now).await?;
+                revoke_tree(&self.txn, caller.token.hash, self.now, self.contention).await?;
                 return Ok(());
             }
             record.uses = Some(left - 1);

@@ -1,6 +1,7 @@
 //! `sys/audit`, `sys/audit-hash`, `sys/config/auditing/request-headers`.
 
 use super::{AuditStore, AuditedHeaders, identity, rules};
+use crate::policy::check_with_and_without_slash;
 use crate::sys::{Effect, SysCtx};
 use bulla_audit::{Device, DeviceRecord, EnableRequest, Managed, Rules};
 use bulla_kit::{Answer, EngineError, KeyValues, NoParams, Params, Reply, Route};
@@ -68,6 +69,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
             .read(headers),
         Route::sudo("config/auditing/request-headers/{header:any}")
             .help("Whether a header is written to audit.", "One header; with `hmac` its value is hashed.")
+            .folded(&["header"])
             .read(read_header)
             .update(write_header)
             .delete(delete_header),
@@ -83,6 +85,7 @@ fn refuse(error: impl std::fmt::Display) -> EngineError {
 }
 
 async fn enable(ctx: SysCtx, params: EnableParams) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let rules = Rules { own: Some(ctx.core.config.own_places.clone()), ..rules(&ctx.core.config) };
     rules.check_api_creation().map_err(refuse)?;
     let broker = &ctx.pass.owner().audit;
@@ -106,6 +109,7 @@ async fn enable(ctx: SysCtx, params: EnableParams) -> Answer {
 }
 
 async fn disable(ctx: SysCtx, params: PathParams) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     ctx.pass.owner().audit.check_remove(&params.path).map_err(refuse)?;
     AuditStore::new(ctx.txn()).delete(&params.path)?;
     ctx.after_commit(Effect::AuditRemoved(params.path));
@@ -113,6 +117,7 @@ async fn disable(ctx: SysCtx, params: PathParams) -> Answer {
 }
 
 async fn hash(ctx: SysCtx, params: HashParams) -> Answer {
+    check_with_and_without_slash(&ctx)?;
     let hash = ctx.pass.owner().audit.hash(&params.path, &params.input).map_err(refuse)?;
     Ok(Reply::json(&json!({ "hash": hash }))?.at_top_too())
 }
@@ -124,8 +129,12 @@ async fn headers(ctx: SysCtx, _: NoParams) -> Answer {
 }
 
 async fn read_header(ctx: SysCtx, params: HeaderParams) -> Answer {
-    match AuditStore::new(ctx.txn()).headers().await?.get(&params.header.to_lowercase()) {
-        Some(hmac) => Ok(Reply::json(&json!({ params.header: { "hmac": hmac } }))?.at_top_too()),
+    match AuditStore::new(ctx.txn()).headers().await?.get(&params.header) {
+        // As the client spells it.
+        Some(hmac) => {
+            let name = ctx.request.path.as_str().rsplit('/').next().unwrap_or(&params.header);
+            Ok(Reply::json(&json!({ name: { "hmac": hmac } }))?.at_top_too())
+        }
         None => Err(EngineError::bad("Could not find header in config")),
     }
 }
@@ -141,14 +150,14 @@ async fn change(ctx: &SysCtx, change: impl FnOnce(&mut AuditedHeaders)) -> Answe
 
 async fn write_header(ctx: SysCtx, params: HeaderParams) -> Answer {
     change(&ctx, |headers| {
-        headers.insert(params.header.to_lowercase(), params.hmac);
+        headers.insert(params.header, params.hmac);
     })
     .await
 }
 
 async fn delete_header(ctx: SysCtx, params: HeaderParams) -> Answer {
     change(&ctx, |headers| {
-        headers.remove(&params.header.to_lowercase());
+        headers.remove(&params.header);
     })
     .await
 }

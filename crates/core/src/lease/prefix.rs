@@ -6,7 +6,7 @@ use super::find::{Found, find};
 use super::names::{End, NameScope, end_named, join};
 use super::revoke::again;
 use super::store::{LeaseHash, LeaseStore};
-use crate::state::MountTable;
+use crate::sys::SysCtx;
 use crate::token::revoke_tree;
 use bulla_barrier::Txn;
 use bulla_kit::EngineError;
@@ -30,18 +30,13 @@ pub struct Ended {
 ///
 /// # Errors
 /// Storage.
-pub async fn end_below(
-    txn: &Arc<Txn>,
-    mounts: &MountTable,
-    prefix: &str,
-    forced: bool,
-    now: Time,
-) -> Result<Ended, EngineError> {
+pub async fn end_below(ctx: &SysCtx, prefix: &str, forced: bool) -> Result<Ended, EngineError> {
+    let (txn, mounts, now) = (ctx.txn(), &ctx.state.mounts, ctx.now());
     let prefix = prefix.trim_end_matches('/');
     let mut ended = Ended::default();
     match find(txn, mounts, prefix).await? {
         Some(Found::Token(hash)) => {
-            revoke_tree(txn, hash, now).await?;
+            revoke_tree(txn, hash, now, ctx.contention).await?;
             return Ok(ended);
         }
         Some(Found::Lease(hash, record)) => {

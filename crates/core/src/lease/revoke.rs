@@ -249,7 +249,7 @@ pub async fn revoke_by_id(ctx: &SysCtx, id: &str, sync: bool) -> Result<(), Engi
     let (txn, mounts, now) = (ctx.txn(), &ctx.state.mounts, ctx.now());
     let (hash, record) = match super::find::find(txn, mounts, id).await? {
         None => return Ok(()),
-        Some(Found::Token(hash)) => return revoke_tree(txn, hash, now).await,
+        Some(Found::Token(hash)) => return revoke_tree(txn, hash, now, ctx.contention).await,
         Some(Found::Lease(hash, record)) => (hash, record),
     };
     let store = LeaseStore(txn);

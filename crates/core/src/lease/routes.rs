@@ -189,7 +189,7 @@ async fn revoke(ctx: SysCtx, params: RevokeParams) -> Answer {
 }
 
 async fn revoke_prefix(ctx: SysCtx, params: PrefixParams) -> Answer {
-    let ended = end_below(ctx.txn(), &ctx.state.mounts, &params.prefix, false, ctx.now()).await?;
+    let ended = end_below(&ctx, &params.prefix, false).await?;
     if !params.sync {
         return Ok(Reply::none());
     }
@@ -203,7 +203,7 @@ async fn revoke_prefix(ctx: SysCtx, params: PrefixParams) -> Answer {
 }
 
 async fn revoke_force(ctx: SysCtx, params: ForceParams) -> Answer {
-    end_below(ctx.txn(), &ctx.state.mounts, &params.prefix, true, ctx.now()).await?;
+    end_below(&ctx, &params.prefix, true).await?;
     Ok(Reply::none())
 }
 

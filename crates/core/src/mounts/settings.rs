@@ -60,6 +60,10 @@ pub fn for_new(settings: &Settings, class: MountClass, system: &CoreConfig) -> R
     {
         return Err(EngineError::bad("given default lease TTL greater than given max lease TTL"));
     }
+    if config.max_ttl.is_none() && config.default_ttl.is_some_and(|default| default > system.max_ttl) {
+        let most = system.max_ttl.0;
+        return Err(EngineError::bad(format!("given default lease TTL greater than system max lease TTL of {most}")));
+    }
     if let Some(raw) = settings.0.get("force_no_cache") {
         config.force_no_cache = decode(raw, "force_no_cache")?;
     }

@@ -204,3 +204,23 @@ async fn a_mount_that_cannot_be_set_up_holds_up_no_other() {
     server.read("b/x").await.ok();
     assert!(server.read("a/x").await.error().starts_with("Upgrading"));
 }
+
+/// It was taken without a word, and from then on no setting of the mount could be changed, whatever it was.
+#[tokio::test]
+async fn no_mount_begins_with_a_default_beyond_the_systems_maximum() {
+    let server = server().await;
+    let most = server.core.config.max_ttl.0;
+    let enable = async |name: &str, config: serde_json::Value| {
+        server.write(&format!("sys/mounts/{name}"), json!({ "type": "box", "config": config })).await
+    };
+    let told = enable("a", json!({ "default_lease_ttl": format!("{}s", most + 1) })).await;
+    assert_eq!(told.error(), format!("given default lease TTL greater than system max lease TTL of {most}"));
+    // With a maximum of its own it may live longer.
+    enable("b", json!({ "default_lease_ttl": format!("{}s", most + 1), "max_lease_ttl": format!("{}s", most + 1) }))
+        .await
+        .ok();
+    enable("c", json!({ "default_lease_ttl": format!("{most}s") })).await.ok();
+    for name in ["b", "c"] {
+        server.write(&format!("sys/mounts/{name}/tune"), json!({ "description": "changed" })).await.ok();
+    }
+}

@@ -66,6 +66,7 @@ impl<'a> Attempt<'a> {
                     pass: self.pass.clone(),
                     state: Arc::clone(&self.state),
                     generation: self.generation,
+                    contention: self.contention,
                     request: Arc::clone(self.request),
                     caller,
                     permit: warrant.permit().cloned(),

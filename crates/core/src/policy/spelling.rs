@@ -28,7 +28,7 @@ mod tests {
         server.write("sys/mounts/other", json!({ "type": "box" })).await.ok();
         let all = r#"capabilities = ["create", "read", "update", "delete", "list", "sudo"]"#;
         for slash in ["", "/"] {
-            let denied = ["sys/mounts/a", "sys/auth/token", "sys/policy"]
+            let denied = ["sys/mounts/a", "sys/auth/token", "sys/policy", "sys/audit/a", "sys/audit-hash/a"]
                 .map(|path| format!("path \"{path}{slash}\" {{ capabilities = [\"deny\"] }}\n"));
             let text = format!("path \"*\" {{ {all} }}\n{}", denied.concat());
             server.write("sys/policies/acl/p", json!({ "policy": text })).await.ok();
@@ -42,6 +42,9 @@ mod tests {
                     (Read, "sys/auth/token"),
                     (Delete, "sys/auth/token"),
                     (Read, "sys/policy"),
+                    (Update, "sys/audit/a"),
+                    (Delete, "sys/audit/a"),
+                    (Update, "sys/audit-hash/a"),
                 ] {
                     let path = format!("{path}{sent}");
                     let told = server.call_as(Some(&token), operation, &path, json!({ "type": "box" })).await;
@@ -51,6 +54,33 @@ mod tests {
                 told.ok();
             }
             server.read("sys/mounts/a").await.ok();
+        }
+    }
+
+    /// Names of headers know no case, and whoever was denied one changed it in capitals.
+    #[tokio::test]
+    async fn a_header_that_is_denied_is_denied_in_every_spelling() {
+        let server = Server::start(1, 1, CoreConfig::default()).await;
+        for (folder, body) in [
+            ("sys/config/auditing/request-headers", json!({ "hmac": true })),
+            ("sys/config/ui/headers", json!({ "values": ["v"] })),
+        ] {
+            server.write(&format!("{folder}/X-Mine"), body.clone()).await.ok();
+            let all = r#"capabilities = ["create", "read", "update", "delete", "sudo"]"#;
+            let text =
+                format!("path \"{folder}/*\" {{ {all} }}\npath \"{folder}/x-mine\" {{ capabilities = [\"deny\"] }}");
+            server.write("sys/policies/acl/p", json!({ "policy": text })).await.ok();
+            let token = server.write("auth/token/create", json!({ "policies": "p" })).await.token();
+            for name in ["x-mine", "X-Mine", "X-MINE", "x-mine ", " X-mine"] {
+                for operation in [Read, Update, Delete] {
+                    let path = format!("{folder}/{name}");
+                    let told = server.call_as(Some(&token), operation, &path, body.clone()).await;
+                    assert_eq!(told.refused, Some(ErrorKind::Denied), "{operation:?} {path:?}");
+                }
+            }
+            let told = server.call_as(Some(&token), Read, &format!("{folder}/x-other"), Value::Null).await;
+            assert_ne!(told.refused, Some(ErrorKind::Denied), "{folder}");
+            server.read(&format!("{folder}/X-Mine")).await.ok();
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::identity::{self, IdentityStore};
 use crate::lease::{self, LeaseHash};
 use crate::login;
 use crate::mounts::{self, Move};
+use crate::pipeline::Contention;
 use crate::policy::{self, Generation, PolicyStore};
 use crate::request::Request;
 use crate::state::{State, Unsealed};
@@ -75,6 +76,7 @@ pub struct SysCtx {
     pub pass: Pass<Unsealed>,
     pub state: Arc<State>,
     pub generation: Generation,
+    pub contention: Contention,
     pub request: Arc<Request>,
     /// `None` on public routes.
     pub caller: Option<Arc<Caller>>,

@@ -41,6 +41,7 @@ pub fn routes() -> Vec<Route<SysCtx>> {
                 "Set, read or remove a header of the user interface.",
                 "Sent with pages of the user interface, not with answers of the API.",
             )
+            .folded(&["header"])
             .read(read)
             .update(write)
             .delete(delete),

@@ -5,6 +5,7 @@
 //! batch. A crash in between leaves the record, so the sweep goes on where it was.
 
 use super::store::{TokenHash, TokenStore};
+use crate::pipeline::Contention;
 use bulla_kit::EngineError;
 use bulla_records::TokenRecord;
 use bulla_types::Time;
@@ -14,6 +15,8 @@ const AT_ONCE: usize = 500;
 
 /// Takes a token back without what is below it. When this is durable the token is refused and its children are orphans.
 ///
+/// Where requests keep colliding no child is looked at: whoever holds the token could make them faster than they are told.
+///
 /// # Errors
 /// Storage.
 pub async fn revoke_alone(
@@ -21,22 +24,34 @@ pub async fn revoke_alone(
     hash: TokenHash,
     record: &TokenRecord,
     now: Time,
+    contention: Contention,
 ) -> Result<(), EngineError> {
+    if contention == Contention::High {
+        // The rest of it goes with the last child that the sweep tells.
+        store.unlink(&hash, record);
+        return leave_released(store, &hash, record, now);
+    }
     let all_told = tell_some(store, &hash, AT_ONCE).await?;
     store.remove(&hash, record, now).await?;
-    if !all_told {
-        let released = TokenRecord {
-            released: true,
-            parent: None,
-            policies: Vec::new(),
-            meta: None,
-            internal: None,
-            expires: Some(now),
-            ..record.clone()
-        };
-        store.put_released(&hash, &released, now)?;
-    }
-    Ok(())
+    if all_told { Ok(()) } else { leave_released(store, &hash, record, now) }
+}
+
+fn leave_released(
+    store: &TokenStore<'_>,
+    hash: &TokenHash,
+    record: &TokenRecord,
+    now: Time,
+) -> Result<(), EngineError> {
+    let released = TokenRecord {
+        released: true,
+        parent: None,
+        policies: Vec::new(),
+        meta: None,
+        internal: None,
+        expires: Some(now),
+        ..record.clone()
+    };
+    store.put_released(hash, &released, now)
 }
 
 /// Goes on with a released token; `true` = all its children have been told, and it is gone.

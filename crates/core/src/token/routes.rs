@@ -264,13 +264,13 @@ async fn revoke(ctx: SysCtx, params: TokenParams) -> Answer {
     let Some(token) = params.token.filter(|t| !t.is_empty()) else { return Err(EngineError::bad("missing token ID")) };
     refuse_batch(&token)?;
     let hash = TokenStore(ctx.txn()).hash(&token);
-    revoke_tree(ctx.txn(), hash, ctx.now()).await?;
+    revoke_tree(ctx.txn(), hash, ctx.now(), ctx.contention).await?;
     Ok(Reply::none())
 }
 
 async fn revoke_self(ctx: SysCtx, _: NoParams) -> Answer {
     refuse_batch(&ctx.token_text())?;
-    revoke_tree(ctx.txn(), ctx.caller()?.token.hash, ctx.now()).await?;
+    revoke_tree(ctx.txn(), ctx.caller()?.token.hash, ctx.now(), ctx.contention).await?;
     Ok(Reply::none())
 }
 
@@ -285,14 +285,14 @@ async fn revoke_orphan(ctx: SysCtx, params: TokenParams) -> Answer {
     let Some(record) = store.live(&hash, &ctx.state.mounts, ctx.now()).await? else {
         return Err(EngineError::bad("token to revoke not found"));
     };
-    revoke_alone(&store, hash, &record, ctx.now()).await?;
+    revoke_alone(&store, hash, &record, ctx.now(), ctx.contention).await?;
     Ok(Reply::none())
 }
 
 async fn revoke_accessor(ctx: SysCtx, params: AccessorParams) -> Answer {
     match find_accessor(&ctx, &params.accessor).await? {
         Some((hash, _)) => {
-            revoke_tree(ctx.txn(), hash, ctx.now()).await?;
+            revoke_tree(ctx.txn(), hash, ctx.now(), ctx.contention).await?;
             Ok(Reply::none())
         }
         None => Ok(Reply::empty().warn("No token found with this accessor")),

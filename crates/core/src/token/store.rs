@@ -160,18 +160,23 @@ impl TokenStore<'_> {
     pub async fn remove(&self, hash: &TokenHash, record: &TokenRecord, now: Time) -> Result<(), EngineError> {
         self.0.delete(Self::record_key(hash));
         self.0.delete(self.accessor_key(record.accessor.as_str()));
-        if let Some(parent) = parent_of(record) {
-            self.0.delete(plain_key(Keyspace::Children, &[&parent, hash]));
-        }
-        if let Some(end) = record.expires {
-            self.0.delete(expiry_key(end, hash));
-        }
+        self.unlink(hash, record);
         lease::forget_token(self.0, hash, record)?;
         lease::token_gone(self.0, hash, now).await?;
         if !View::new(self.0, record.cubbyhole).clear(CUBBYHOLE_AT_ONCE).await? {
             self.0.put(cubbyhole_key(now, record.cubbyhole), Vec::new());
         }
         Ok(())
+    }
+
+    /// Takes a token from below its parent and out of the expiry index.
+    pub fn unlink(&self, hash: &TokenHash, record: &TokenRecord) {
+        if let Some(parent) = parent_of(record) {
+            self.detach(&parent, hash);
+        }
+        if let Some(end) = record.expires {
+            self.0.delete(expiry_key(end, hash));
+        }
     }
 
     /// Leaves what a released token is to its children; the sweep finds it by its end.
