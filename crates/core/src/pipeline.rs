@@ -45,6 +45,9 @@ use std::time::Duration;
 const SIDE_BY_SIDE: usize = 4;
 /// Runs altogether; even alone, background work can still collide.
 const ATTEMPTS: usize = 64;
+/// From a durable change of the mounts to the new table.
+const PUBLISHING: Duration = Duration::from_millis(1);
+
 /// How often a request has collided with others so far. What can be done in two ways is done in the one that reads little
 /// once it has been often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +55,6 @@ pub enum Contention {
     Low,
     High,
 }
-
-/// From a durable change of the mounts to the new table.
-const PUBLISHING: Duration = Duration::from_millis(1);
 
 pub async fn run(core: &Arc<Core>, request: Request) -> Disclosable<Answer> {
     let connection = request.connection;
